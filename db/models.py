@@ -1,0 +1,155 @@
+"""What the library takes and returns: typed, frozen pydantic models. Units: seconds, Hz, bit/s, bytes."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict
+
+from db.status import TrackStatus
+
+
+class Frozen(BaseModel):
+    """A result: it does not change after it was read."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class AudioTrack(Frozen):
+    """A track as the database holds it."""
+
+    id: UUID
+    status: TrackStatus
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    genre: str | None = None
+    year: int | None = None
+    duration: float | None = None
+    channels: int | None = None
+    sample_rate: int | None = None
+    bitrate: int | None = None
+    format: str | None = None
+    file_size: int | None = None
+    audio_path: str | None = None
+    thumbnail_path: str | None = None
+    retry_count: int = 0
+    error_code: str | None = None
+    error_message: str | None = None
+    next_attempt_at: datetime | None = None
+    current_event_id: UUID | None = None
+    lease_token: UUID | None = None
+    lease_expires_at: datetime | None = None
+    lease_owner: str | None = None
+    applied_event_id: UUID | None = None
+    applied_occurred_at: datetime | None = None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None = None
+
+
+class TrackPage(Frozen):
+    """One page of a listing; ``total`` is exact, ``next_cursor`` is None on the last page."""
+
+    tracks: tuple[AudioTrack, ...]
+    total: int
+    limit: int
+    offset: int
+    has_more: bool
+    next_cursor: str | None = None
+
+
+class BatchError(Frozen):
+    """What is wrong with one item of a batch: its place, its id as given, every reason."""
+
+    index: int
+    audio_id: str | None
+    message: str
+
+
+class BatchResult(Frozen):
+    """What became of a batch: all of it, or nothing and why."""
+
+    success: bool
+    count: int
+    track_ids: tuple[UUID, ...] = ()
+    errors: tuple[BatchError, ...] = ()
+
+
+class HistoryEntry(Frozen):
+    """One line of a track's history. ``from_status`` equals ``to_status`` where something was noted, not changed."""
+
+    id: int
+    audio_id: UUID
+    from_status: TrackStatus | None
+    to_status: TrackStatus
+    attempt: int
+    event_id: UUID | None
+    worker: str | None
+    error_code: str | None
+    error_message: str | None
+    at: datetime
+
+
+Match = Literal["exact", "words", "prefix", "fuzzy"]
+
+
+class SearchHit(Frozen):
+    """A track that a search found; ``score`` is between 0 and 1, ``match`` says how it was found."""
+
+    id: UUID
+    artist: str | None
+    title: str
+    album: str | None
+    genre: str | None
+    year: int | None
+    duration: float | None
+    format: str | None
+    audio_path: str
+    score: float
+    match: Match
+    highlights: dict[str, str] | None = None
+
+
+class FacetCount(Frozen):
+    """How many of the hits have one value of a facet."""
+
+    value: str
+    count: int
+
+
+class SearchPage(Frozen):
+    """One page of hits, best first; ``total`` is at least that many where ``total_is_exact`` is False."""
+
+    hits: tuple[SearchHit, ...]
+    total: int
+    total_is_exact: bool
+    next_cursor: str | None = None
+    facets: dict[str, tuple[FacetCount, ...]] = {}
+
+
+class PoolStats(Frozen):
+    """A pool's counters since it was opened; ``in_use`` and ``idle`` are as of now."""
+
+    created: int
+    closed: int
+    failed: int
+    waits: int
+    wait_seconds: float
+    timeouts: int
+    in_use: int
+    idle: int
+
+
+class PoolHealth(Frozen):
+    """Whether the database answers through the pool, and how quickly (seconds)."""
+
+    healthy: bool
+    error: str | None
+    server_version: str | None
+    is_replica: bool | None
+    latency_seconds: float
+    pool_size: int
+    in_use: int
+    max_size: int
+    checked_at: datetime

@@ -1,0 +1,2 @@
+DROP TABLE rejected_events;
+DROP TABLE audio_events;

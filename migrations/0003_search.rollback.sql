@@ -1,0 +1,4 @@
+DROP TRIGGER audio_tracks_forget ON audio_tracks;
+DROP FUNCTION audio_tracks_forget();
+DROP TABLE track_search;
+DROP EXTENSION IF EXISTS pg_trgm;
