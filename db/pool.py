@@ -114,7 +114,7 @@ class DatabasePool:
     def _acquire(self) -> _Session:
         if os.getpid() != self._pid:
             raise DatabaseOperationError(
-                f"this pool was opened in process {self._pid} and cannot be used across a fork; open one in each process"
+                f"this pool was opened in process {self._pid} and cannot be used across a fork: open one per process"
             )
         if self._closed:
             raise DatabaseOperationError("the pool is closed")
@@ -237,7 +237,7 @@ class DatabasePool:
             with self.get_connection() as conn, translated(), conn.cursor() as cursor:
                 cursor.execute(_HEALTH)
                 row = cursor.fetchone()
-                version, replica = row if row else (None, None)
+                version, replica = row or (None, None)
         except DatabaseOperationError as failure:
             error = str(failure)
         stats = self.get_stats()

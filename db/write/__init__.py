@@ -1,0 +1,1 @@
+"""Changes tracks: saving, the state machine, the inbox."""
