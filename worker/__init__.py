@@ -1,0 +1,1 @@
+"""Consumes events and writes: the Celery side of Tonearm."""
