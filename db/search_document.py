@@ -1,0 +1,209 @@
+"""Makes of a track what is searched: a tsvector, built here and not by to_tsvector, whose parser mangles names.
+
+Lexemes begin with what tells them apart, and weights say where they come from (A title, B artist, C album, D else):
+
+========== ============================================================================================
+``love``   a word; for scripts without spaces each pair of neighbouring characters, and the last character
+``=key``   a whole name without spaces and leading article; with weight D, the name in Latin letters
+``~key``   a whole name without what follows it: "(Live)", "- Remastered 2009", "feat. Somebody"
+``2<love`` a word of a title or artist of two words; ``3<love`` of three: the names it is most of
+``!!!!``   a name of nothing but punctuation
+========== ============================================================================================
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from db.folding import ARTICLES, LONGEST_WORD, Name, is_unspaced, name, romanized
+
+__all__ = ["LAYERS", "SearchDocument", "build", "core", "exact_key", "grams", "quoted"]
+
+LAYERS = (2, 3)
+
+_ARTIST_AT, _ALBUM_AT, _REST_AT = 1001, 2001, 4001
+_LAST_POSITION = 900
+_LONGEST_KEY = 40
+_SUFFIX = re.compile(
+    r"\s*(?:[(\[{].*|\s[-\u2013\u2014]\s.*|[\s,;]+(?:feat|ft|featuring|pres|presents|vs)\b\.?\s.*)$",
+    re.IGNORECASE | re.DOTALL,
+)
+_MAY_HAVE_SUFFIX = re.compile(r"[(\[{]|\s[-\u2013\u2014]\s|\b(?:feat|ft|featuring|vs|pres|presents)\b", re.IGNORECASE)
+
+
+_DROPPED_IN_KEYS = frozenset({"and", "n"})
+_SAME_WORDS = frozenset({"ft", "featuring", "feat", "vs", "pres", "presents"})
+
+
+class SearchDocument(NamedTuple):
+    """What goes into ``track_search`` besides the metadata; ``words`` are for the dictionary that mends typos."""
+
+    document: str
+    title_words: int
+    artist_words: int
+    words: tuple[str, ...]
+
+
+class _Field(NamedTuple):
+    literal: str
+    size: int
+    words: tuple[str, ...]
+
+
+_EMPTY = _Field("", 0, ())
+
+
+def quoted(lexeme: str) -> str:
+    """Return the lexeme as tsvector and tsquery literals want it."""
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def exact_key(key: str) -> str:
+    """Return the key as stored: a long one ends in a hash of the rest."""
+    if len(key) <= _LONGEST_KEY:
+        return key
+    return key[:32] + "#" + blake2b(key.encode(), digest_size=6).hexdigest()
+
+
+def grams(run: str) -> list[str]:
+    """Return the pairs of neighbouring characters and the last character: ``ABC`` gives ``AB``, ``BC``, ``C``."""
+    return [run[at : at + 2] for at in range(len(run))]
+
+
+def _units(part: str) -> list[str]:
+    return grams(part) if is_unspaced(part) else [part]
+
+
+def core(text: str) -> str | None:
+    """Return a name without "(Live)", "- Remastered 2009", "feat. Somebody"; None where it has nothing like that."""
+    if not _MAY_HAVE_SUFFIX.search(text):
+        return None
+    kept = _SUFFIX.sub("", text)
+    return kept if kept.strip() and kept != text else None
+
+
+def _positioned(folded: Name, start: int) -> tuple[list[tuple[str, int]], int]:
+    """Return the lexemes of a name with their positions, and how many words it has."""
+    found: list[tuple[str, int]] = []
+    at = start
+    size = 0
+    for parts, readings in folded.chunks:
+        first = at
+        size += 1
+        for part in parts:
+            if is_unspaced(part):
+                size += len(part) - 1
+                found += zip(grams(part), range(at, at + len(part)), strict=True)
+                at += len(part)
+            else:
+                found.append((part, at))
+                at += 1
+        for reading in readings:
+            found.append((reading, first))
+            if at - 1 > first:
+                found.append((reading, at - 1))
+        if at - start > _LAST_POSITION:
+            break
+    return found, size
+
+
+def _plain_field(words: list[str], start: int, weight: str, *, layered: bool) -> _Field:
+    """Return what _field returns for a name of nothing but ASCII letters and spaces: most names, in half the time."""
+    size = len(words)
+    kept = [word for word in words if word not in _DROPPED_IN_KEYS] if size > 1 else words
+    named = words
+    if size > 1 and words[0] in ARTICLES:
+        named = words[1:]
+        kept = [word for word in named if word not in _DROPPED_IN_KEYS]
+    key = exact_key("".join(kept or named))
+    literal = " ".join([f"{word}:{at}{weight}" for at, word in enumerate(words, start)])
+    literal += f" '={key}':{start}{weight} "
+    if layered and size in LAYERS:
+        literal += " ".join([f"'{size}<{word}':{start}{weight}" for word in named]) + " "
+    if weight == "B" and size > 1:
+        return _Field(literal, size, (*words, "=" + key))
+    return _Field(literal, size, tuple(words))
+
+
+def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
+    if text.isascii() and text.replace(" ", "").isalpha() and len(text) <= LONGEST_WORD:
+        words = text.lower().split()
+        if _SAME_WORDS.isdisjoint(words):
+            return _plain_field(words, start, weight, layered=layered)
+    folded = name(text)
+    if folded.sign:
+        return _Field(f"{quoted('!' + folded.sign)}:{start}{weight} ", 1, ())
+    found, size = _positioned(folded, start)
+    literal = [f"{lexeme}:{at}{weight} " for lexeme, at in found]
+    literal += [f"'={exact_key(key)}':{start}{weight} " for key in folded.keys]
+    words = [lexeme for lexeme, _ in found]
+    if layered:
+        if size in LAYERS:
+            named = found[1:] if words[0] in ARTICLES else found
+            literal += [f"'{size}<{lexeme}':{start}{weight} " for lexeme, _ in named]
+        kept = core(text)
+        if kept is not None:
+            inner = name(kept)
+            literal += [f"'~{exact_key(key)}':{start}{weight} " for key in inner.keys]
+            size = min(size, len(inner.chunks) + 1)
+    if not text.isascii():
+        literal += _latin(text, folded, words)
+    if weight == "B" and len(folded.chunks) > 1:
+        words.append("=" + exact_key(folded.keys[0]))
+    return _Field("".join(literal), size, tuple(words))
+
+
+def _latin(text: str, folded: Name, words: list[str]) -> list[str]:
+    """Return the lexemes of the name in Latin letters, where folding does not give the same anyway."""
+    chunks = romanized(text)
+    key = "".join(chunk[0] for chunk in chunks)
+    if not key or key in folded.keys:
+        return []
+    known = set(words)
+    latin = [word for word in dict.fromkeys(word for chunk in chunks for word in chunk) if word not in known]
+    words += latin
+    return [f"{word}:{_REST_AT} " for word in latin] + [f"'={exact_key(key)}':{_REST_AT} "]
+
+
+@lru_cache(maxsize=65536)
+def _artist(text: str) -> _Field:
+    return _field(text, _ARTIST_AT, "B", layered=True)
+
+
+@lru_cache(maxsize=65536)
+def _album(text: str) -> _Field:
+    return _field(text, _ALBUM_AT, "C", layered=False)
+
+
+@lru_cache(maxsize=4096)
+def _rest(genre: str | None, year: int | None, format_: str | None) -> str:
+    words: dict[str, None] = {}
+    for text in (genre, format_):
+        if text:
+            for chunk in name(text).chunks:
+                words |= dict.fromkeys(gram for part in chunk.parts for gram in _units(part))
+    if year:
+        words[str(year)] = None
+    return "".join([f"{word}:{_REST_AT} " for word in words])
+
+
+def build(track: Mapping[str, Any]) -> SearchDocument:
+    """Return what is searched of a track: a mapping with title, artist, album, genre, year and format.
+
+    Every text is taken as it is; only None and a missing key mean that there is none.
+    """
+    title = _field(track.get("title") or "", 1, "A", layered=True)
+    artist_name, album_name = track.get("artist"), track.get("album")
+    artist = _artist(artist_name) if artist_name else _EMPTY
+    album = _album(album_name) if album_name else _EMPTY
+    return SearchDocument(
+        title.literal
+        + artist.literal
+        + album.literal
+        + _rest(track.get("genre"), track.get("year"), track.get("format")),
+        max(1, title.size),
+        artist.size,
+        title.words + artist.words + album.words,
+    )
