@@ -38,5 +38,8 @@ format: $(STAMP) ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+schema: $(STAMP) ## write schema.sql anew from the migrations
+	$(BIN)/python -m tests.migration.schema
+
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist site
