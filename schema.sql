@@ -217,6 +217,15 @@ ALTER TABLE public.rejected_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.search_word (
+    word text NOT NULL COLLATE pg_catalog."C",
+    latin text NOT NULL COLLATE pg_catalog."C"
+);
+
+COMMENT ON TABLE public.search_word IS 'The dictionary that mends typos: every word of every track, seldom twice.';
+
+COMMENT ON COLUMN public.search_word.latin IS 'the word in ASCII: pg_trgm sees no other letters in a database of locale C';
+
 CREATE TABLE public.track_search (
     id uuid NOT NULL,
     doc_id bigint NOT NULL,
@@ -234,6 +243,12 @@ CREATE TABLE public.track_search (
     document tsvector NOT NULL,
     indexed_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
 );
+
+COMMENT ON TABLE public.track_search IS 'What searches read: one row per track that has ever completed, as it last was.';
+
+COMMENT ON COLUMN public.track_search.doc_id IS 'the order in which tracks became findable: ties and cursors go by it';
+
+COMMENT ON COLUMN public.track_search.document IS 'made by db/search_document.py, which says what its lexemes mean';
 
 ALTER TABLE public.track_search ALTER COLUMN doc_id ADD GENERATED ALWAYS AS IDENTITY (
     SEQUENCE NAME public.track_search_doc_id_seq
@@ -287,6 +302,12 @@ CREATE INDEX audio_tracks_title ON public.audio_tracks USING btree (title, id);
 CREATE INDEX audio_tracks_updated_at ON public.audio_tracks USING btree (updated_at, id);
 
 CREATE INDEX audio_tracks_year ON public.audio_tracks USING btree (year, id);
+
+CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops);
+
+CREATE INDEX search_word_word ON public.search_word USING btree (word);
+
+CREATE UNIQUE INDEX track_search_doc_id ON public.track_search USING btree (doc_id);
 
 CREATE INDEX track_search_document ON public.track_search USING gin (document) WITH (fastupdate=off);
 
