@@ -81,7 +81,7 @@ class DatabaseOperationError(MusicLibraryError):
 
 
 class DatabaseUnavailableError(DatabaseOperationError):
-    """The database cannot be reached, or the connection to it was lost."""
+    """The database cannot be reached, has no room for us, or the connection to it was lost."""
 
     code, retryable = "database_unavailable", True
 
@@ -142,11 +142,11 @@ _BY_SQLSTATE: dict[str, type[DatabaseOperationError]] = {
     "57014": DatabaseTimeoutError,  # query_canceled: statement_timeout
     "55P03": DatabaseTimeoutError,  # lock_not_available: lock_timeout
     "25P03": DatabaseTimeoutError,  # idle_in_transaction_session_timeout
+    "25P04": DatabaseTimeoutError,  # transaction_timeout
     "57P01": DatabaseUnavailableError,  # admin_shutdown
     "57P02": DatabaseUnavailableError,  # crash_shutdown
     "57P03": DatabaseUnavailableError,  # cannot_connect_now
     "57P05": DatabaseUnavailableError,  # idle_session_timeout
-    "53300": DatabaseUnavailableError,  # too_many_connections
     "53100": DiskFullError,
     "25006": ReadOnlyDatabaseError,
 }
@@ -154,6 +154,8 @@ _BY_CLASS: dict[str, type[DatabaseOperationError]] = {
     "08": DatabaseUnavailableError,
     "22": InvalidDataError,
     "23": ConstraintError,
+    "40": SerializationError,
+    "53": DatabaseUnavailableError,  # insufficient_resources: no memory, too many connections
 }
 
 
@@ -165,8 +167,10 @@ def translate(error: psycopg2.Error) -> MusicLibraryError:
     if sqlstate == _ILLEGAL_TRANSITION:
         return IllegalTransitionError(message)
     if sqlstate is None:
-        # The driver itself noticed: no server answered, or the connection broke under a statement.
+        # The driver itself noticed: no server answered, or the connection broke under a statement (a bare
+        # DatabaseError where it broke in the middle of an answer).
         broken = isinstance(error, psycopg2.OperationalError | psycopg2.InterfaceError)
+        broken = broken or type(error) is psycopg2.DatabaseError
         kind = DatabaseUnavailableError if broken else DatabaseOperationError
     else:
         kind = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or DatabaseOperationError

@@ -1,46 +1,40 @@
-"""The connection pool: waits instead of failing, checks before it lends, throws away what is broken.
-
-``psycopg2.pool.ThreadedConnectionPool`` keeps the connections; what it lacks (waiting, checking, lifetimes, counters,
-a guard against forks) is here.
-"""
+"""The connection pool: waits instead of failing, checks before it lends, throws away what is broken."""
 
 import os
 import random
-import select
 import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import Final
 
 import psycopg2
-from psycopg2.extensions import TRANSACTION_STATUS_IDLE, TRANSACTION_STATUS_UNKNOWN, connection
-from psycopg2.pool import ThreadedConnectionPool
+from psycopg2.extensions import TRANSACTION_STATUS_INERROR, connection
+from psycopg2.pool import PoolError
 
-from db.dsn import resolve
-from db.errors import DatabaseOperationError, DatabaseUnavailableError, PoolTimeoutError, translate, translated
+from db.dsn import redacted, resolve
+from db.errors import DatabaseOperationError, DatabaseUnavailableError, PoolTimeoutError, translated
 from db.models import PoolHealth, PoolStats
+from db.session import Connector, Session, milliseconds
+from db.shelf import Shelf
 
-_CHECK_AFTER_IDLE_SECONDS = 5.0
+_MAX_IDLE_SECONDS: Final = 600.0
+_FIRST_DELAY_SECONDS: Final = 0.05
+_LAST_DELAY_SECONDS: Final = 2.0
 _HEALTH = "SELECT current_setting('server_version'), pg_is_in_recovery()"
-
-
-class _Session(connection):
-    """A pooled connection that knows its age. Subclassed because the driver's own class takes no attributes."""
-
-    born: float
-    lifetime: float
-    idle_since: float
 
 
 class DatabasePool:
     """A thread-safe pool of connections to one PostgreSQL.
 
-    ``database_url`` is a PostgreSQL URL; without it ``DATABASE_URL`` or the ``DB_*`` variables are read. ``timeout`` is
-    how long to wait for a free connection, ``connect_timeout`` how long to go on trying for the first one; both in
-    seconds, as are ``statement_timeout``, ``lock_timeout``, ``idle_in_transaction_timeout`` and ``max_lifetime``, which
-    is jittered by a tenth so that connections are not all replaced at once.
+    ``database_url`` is a PostgreSQL URL; without it ``DATABASE_URL`` or the ``DB_*`` variables are read. ``min_size``
+    connections are opened at once and kept while idle. All times are in seconds: ``timeout`` is how long to wait for a
+    connection, because all are in use or because the server is not there; ``connect_timeout`` how long to go on trying
+    for the first one. ``max_lifetime`` is jittered by a tenth. A timeout of 0 means none.
+
+    Driver errors that leave a ``with`` block of this pool are translated to those of db.errors.
 
     Raises ValidationError where nothing says which database, DatabaseUnavailableError where it cannot be reached,
     PoolTimeoutError where no connection becomes free.
@@ -62,182 +56,150 @@ class DatabasePool:
     ) -> None:
         if not 0 <= min_size <= max_size or max_size < 1:
             raise ValueError(f"pool sizes make no sense: min_size={min_size} max_size={max_size}")
-        self._dsn = resolve(database_url)
         self._timeout = timeout
-        self._max_size = max_size
-        self._max_lifetime = max_lifetime
+        self._min_size, self._max_size = min_size, max_size
         self._pid = os.getpid()
         self._slots = threading.BoundedSemaphore(max_size)
         self._lock = threading.Lock()
-        self._closed = False
-        self._counts = {"created": 0, "closed": 0, "failed": 0, "waits": 0, "timeouts": 0, "in_use": 0}
+        self._failed = self._waits = self._timeouts = 0
         self._wait_seconds = 0.0
-        self._settings = {
-            "statement_timeout": f"{int(statement_timeout * 1000)}ms",
-            "lock_timeout": f"{int(lock_timeout * 1000)}ms",
-            "idle_in_transaction_session_timeout": f"{int(idle_in_transaction_timeout * 1000)}ms",
-        }
-        # Sent when connecting. A pooler between us and the server may drop them; then each transaction sets them.
-        self._settings_per_transaction = False
-        self._connect_kwargs = {
-            "application_name": (application_name or f"tonearm@{socket.gethostname()}:{self._pid}")[:63],
-            "connect_timeout": max(2, int(connect_timeout)),
-            "keepalives_idle": 30,
-            "keepalives_interval": 10,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-        }
-        self._pool = self._open(min_size, connect_timeout)
+        connector = Connector(
+            resolve(database_url),
+            parameters={
+                "application_name": (application_name or f"tonearm@{socket.gethostname()}:{self._pid}")[:63],
+                "connect_timeout": max(2, int(connect_timeout)),  # libpq's own minimum
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": 15_000,
+            },
+            settings={
+                "statement_timeout": milliseconds(statement_timeout),
+                "lock_timeout": milliseconds(lock_timeout),
+                "idle_in_transaction_session_timeout": milliseconds(idle_in_transaction_timeout),
+            },
+            max_lifetime=max_lifetime,
+        )
+        self._shelf = Shelf(max_size, connector.connect)
+        self._warm_up(min_size, time.monotonic() + connect_timeout)
+
+    def _warm_up(self, size: int, deadline: float) -> None:
+        opened: list[Session] = []
+        try:
+            opened.extend(self._take_until(deadline) for _ in range(size))
+        finally:
+            for conn in opened:
+                self._shelf.give_back(conn)
 
     # -- lending -----------------------------------------------------------------------------------------------------
 
     @contextmanager
     def transaction(self) -> Iterator[connection]:
-        """Lend a connection for one transaction: committed at the end, rolled back on any exception."""
+        """Lend a connection for one transaction: committed at the end, rolled back on any exception.
+
+        Raises DatabaseOperationError where the block swallowed an error of the database and went on: PostgreSQL would
+        answer such a commit with a rollback and say nothing.
+        """
         with self.get_connection() as conn:
             yield conn
-            with translated():
-                conn.commit()
+            if conn.info.transaction_status == TRANSACTION_STATUS_INERROR:
+                raise DatabaseOperationError(
+                    "nothing was committed: a statement of this transaction failed and its error was swallowed; "
+                    "let it out, or put a savepoint around the statement"
+                )
+            conn.commit()
 
     @contextmanager
     def get_connection(self) -> Iterator[connection]:
         """Lend a connection; what was not committed when the block ends is rolled back."""
-        conn = self._acquire()
+        with self._lent(self._timeout) as conn, translated():
+            yield conn
+
+    @contextmanager
+    def _lent(self, timeout: float) -> Iterator[Session]:
+        conn = self._acquire(timeout)
         try:
-            if self._settings_per_transaction:
-                with translated(), conn.cursor() as cursor:
-                    cursor.execute("; ".join(f"SET LOCAL {name} = '{value}'" for name, value in self._settings.items()))
             yield conn
         finally:
-            self._release(conn)
+            try:
+                conn.tidy()
+                self._shelf.give_back(conn)
+                self._shelf.trim(self._min_size, _MAX_IDLE_SECONDS)
+            finally:
+                self._slots.release()
 
-    def _acquire(self) -> _Session:
+    def _acquire(self, timeout: float) -> Session:
         if os.getpid() != self._pid:
             raise DatabaseOperationError(
                 f"this pool was opened in process {self._pid} and cannot be used across a fork: open one per process"
             )
-        if self._closed:
-            raise DatabaseOperationError("the pool is closed")
-        self._wait_for_slot()
+        deadline = time.monotonic() + timeout
+        self._wait_for_slot(timeout)
         try:
-            conn = self._take_sound()
+            return self._take_until(deadline)
         except BaseException:
             self._slots.release()
             raise
-        with self._lock:
-            self._counts["in_use"] += 1
-        return conn
 
-    def _wait_for_slot(self) -> None:
+    def _wait_for_slot(self, timeout: float) -> None:
         if self._slots.acquire(blocking=False):
             return
         began = time.monotonic()
-        got = self._slots.acquire(timeout=self._timeout)
+        got = self._slots.acquire(timeout=timeout)
         with self._lock:
-            self._counts["waits"] += 1
+            self._waits += 1
             self._wait_seconds += time.monotonic() - began
-            self._counts["timeouts"] += not got
+            self._timeouts += not got
         if not got:
             raise PoolTimeoutError(
-                f"no database connection became free within {self._timeout:g} s; all {self._max_size} are in use"
+                f"no database connection became free within {timeout:g} s: all {self._max_size} are in use; "
+                "hold them for shorter, or open a larger pool"
             )
 
-    def _take_sound(self) -> _Session:
-        """Take connections until one is sound; at most all the idle ones are stale, then a new one is made."""
+    def _take_until(self, deadline: float) -> Session:
+        """Take a sound connection, trying again with growing pauses while the server is not there.
+
+        libpq gives no SQLSTATE for a connection that was refused, so a wrong password waits for the deadline, too.
+        """
+        delay = _FIRST_DELAY_SECONDS
         while True:
             try:
-                conn: _Session = self._pool.getconn()
+                return self._take_sound()
+            except PoolError as error:
+                raise DatabaseOperationError("the pool is closed") from error
             except psycopg2.Error as error:
                 with self._lock:
-                    self._counts["failed"] += 1
-                raise translate(error) from error
-            if self._is_sound(conn):
-                return conn
-            self._discard(conn)
-
-    @staticmethod
-    def _is_sound(conn: _Session) -> bool:
-        now = time.monotonic()
-        if conn.closed or now - conn.born > conn.lifetime:
-            return False
-        idle = now - conn.idle_since
-        # An idle connection has nothing to say: readable means that the server hung up.
-        if idle and select.select([conn], [], [], 0)[0]:
-            return False
-        if idle < _CHECK_AFTER_IDLE_SECONDS:
-            return True
-        try:
-            with conn.cursor() as cursor:
-                cursor.execute("SELECT 1")
-            conn.rollback()
-        except psycopg2.Error:
-            return False
-        return True
-
-    def _release(self, conn: _Session) -> None:
-        with self._lock:
-            self._counts["in_use"] -= 1
-        try:
-            if conn.info.transaction_status != TRANSACTION_STATUS_IDLE and not conn.closed:
-                conn.rollback()
-        except psycopg2.Error:
-            conn.close()
-        broken = conn.closed or conn.info.transaction_status == TRANSACTION_STATUS_UNKNOWN
-        conn.idle_since = time.monotonic()
-        try:
-            if broken:
-                self._discard(conn)
-            elif self._closed:
-                conn.close()
-            else:
-                self._pool.putconn(conn)
-        finally:
-            self._slots.release()
-
-    def _discard(self, conn: _Session) -> None:
-        with self._lock:
-            self._counts["closed"] += 1
-        self._pool.putconn(conn, close=True)
-
-    # -- connecting --------------------------------------------------------------------------------------------------
-
-    def _open(self, min_size: int, connect_timeout: float) -> ThreadedConnectionPool:
-        deadline = time.monotonic() + connect_timeout
-        delay = 0.1
-        while True:
-            try:
-                return ThreadedConnectionPool(
-                    min_size, self._max_size, self._dsn, connection_factory=self._new_session, **self._connect_kwargs
-                )
-            except psycopg2.OperationalError as error:
-                self._counts["failed"] += 1
-                if error.pgcode is not None or time.monotonic() + delay > deadline:
-                    raise DatabaseUnavailableError(f"the database cannot be reached: {str(error).strip()}") from error
+                    self._failed += 1
+                if time.monotonic() + delay > deadline:
+                    message = redacted(str(error).strip())
+                    raise DatabaseUnavailableError(f"the database cannot be reached: {message}") from error
             time.sleep(delay * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, not a secret
-            delay = min(delay * 2, 2.0)
+            delay = min(delay * 2, _LAST_DELAY_SECONDS)
 
-    def _new_session(self, dsn: str, async_: int = 0) -> _Session:
-        session = _Session(dsn, async_)
-        now = time.monotonic()
-        session.born = session.idle_since = now
-        session.lifetime = self._max_lifetime * random.uniform(0.9, 1.1)  # noqa: S311 - jitter, not a secret
-        with self._lock:
-            self._counts["created"] += 1
-        return session
+    def _take_sound(self) -> Session:
+        """Take connections until one is sound: at most all the idle ones are stale, then a new one is made."""
+        while True:
+            conn = self._shelf.take()
+            try:
+                if conn.is_sound():
+                    return conn
+            except BaseException:
+                self._shelf.give_back(conn, close=True)
+                raise
+            self._shelf.give_back(conn, close=True)
 
     # -- watching ----------------------------------------------------------------------------------------------------
 
-    def health_check(self) -> PoolHealth:
-        """Ask the server whether it answers; never raises for a database that does not."""
+    def health_check(self, *, timeout: float = 5.0) -> PoolHealth:
+        """Ask the server whether it answers, for ``timeout`` seconds at most; never raises for one that does not."""
         began = time.monotonic()
         version: str | None = None
         replica: bool | None = None
         error: str | None = None
         try:
-            with self.get_connection() as conn, translated(), conn.cursor() as cursor:
+            with self._lent(min(timeout, self._timeout)) as conn, translated(), conn.cursor() as cursor:
                 cursor.execute(_HEALTH)
-                row = cursor.fetchone()
-                version, replica = row or (None, None)
+                version, replica = cursor.fetchone() or (None, None)
         except DatabaseOperationError as failure:
             error = str(failure)
         stats = self.get_stats()
@@ -254,32 +216,51 @@ class DatabasePool:
         )
 
     def get_stats(self) -> PoolStats:
-        """Return the pool's counters since it was opened."""
+        """Return the pool's counters since it was opened: created - closed = in_use + idle."""
         with self._lock:
             return PoolStats(
-                **self._counts,
+                **self._shelf.counts(),
+                failed=self._failed,
+                waits=self._waits,
                 wait_seconds=self._wait_seconds,
-                idle=self._counts["created"] - self._counts["closed"] - self._counts["in_use"],
+                timeouts=self._timeouts,
             )
 
     def close(self) -> None:
         """Close every idle connection; those lent are closed when they come back. Closing twice is harmless."""
-        if not self._closed:
-            self._closed = True
-            self._pool.closeall()
+        self._shelf.close_idle()
 
 
-_shared: DatabasePool | None = None
-_shared_lock = threading.Lock()
+class _Shared:
+    """The shared pool of a process: opened when it is first asked for, forgotten by a forked child."""
+
+    def __init__(self) -> None:
+        self.forget()
+
+    def forget(self) -> None:
+        self._lock = threading.Lock()
+        self._pool: DatabasePool | None = None
+
+    def get(self) -> DatabasePool:
+        with self._lock:
+            if self._pool is None:
+                self._pool = DatabasePool()
+            return self._pool
+
+    def close(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+
+_shared = _Shared()
+os.register_at_fork(after_in_child=_shared.forget)
 
 
 def get_connection_pool() -> DatabasePool:
     """Return this process's shared pool, opening it by the environment when it is first asked for."""
-    global _shared  # noqa: PLW0603 - the one shared pool that the public API promises
-    with _shared_lock:
-        if _shared is None or _shared._pid != os.getpid():  # noqa: SLF001 - a forked child opens its own
-            _shared = DatabasePool()
-        return _shared
+    return _shared.get()
 
 
 @contextmanager
@@ -290,9 +271,5 @@ def get_connection() -> Iterator[connection]:
 
 
 def close_pool() -> None:
-    """Close the shared pool, if there is one."""
-    global _shared  # noqa: PLW0603 - the one shared pool that the public API promises
-    with _shared_lock:
-        if _shared is not None:
-            _shared.close()
-            _shared = None
+    """Close the shared pool, if there is one; the next call that needs one opens another."""
+    _shared.close()

@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import Any
 
 from psycopg2.extensions import connection as Connection  # noqa: N812 - the driver's class, under the name of a class
+from psycopg2.extensions import cursor as Cursor  # noqa: N812 - as above
 
-from db.errors import translated
+from db.errors import InvalidDataError, translated
 
 __all__ = ["Connection", "Row", "fetch_all", "fetch_one", "run", "statements"]
 
@@ -32,10 +33,17 @@ def statements(file: str) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
+def _execute(cursor: Cursor, statement: Any, params: Mapping[str, Any] | None) -> None:
+    try:
+        cursor.execute(statement, params)
+    except ValueError as error:  # the driver refuses NUL and lone surrogates before they are sent
+        raise InvalidDataError(f"a parameter cannot be sent to PostgreSQL: {error}") from error
+
+
 def fetch_all(conn: Connection, statement: Any, params: Mapping[str, Any] | None = None) -> list[Row]:
     """Run a statement and return its rows, each a dict by column name."""
     with translated(), conn.cursor() as cursor:
-        cursor.execute(statement, params)
+        _execute(cursor, statement, params)
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -49,5 +57,5 @@ def fetch_one(conn: Connection, statement: Any, params: Mapping[str, Any] | None
 def run(conn: Connection, statement: Any, params: Mapping[str, Any] | None = None) -> int:
     """Run a statement for its effect and return how many rows it touched."""
     with translated(), conn.cursor() as cursor:
-        cursor.execute(statement, params)
+        _execute(cursor, statement, params)
         return int(cursor.rowcount)
