@@ -7,12 +7,15 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Any
 
+import psycopg2.extras
 from psycopg2.extensions import connection as Connection  # noqa: N812 - the driver's class, under the name of a class
 from psycopg2.extensions import cursor as Cursor  # noqa: N812 - as above
 
 from db.errors import InvalidDataError, translated
 
 __all__ = ["Connection", "Row", "fetch_all", "fetch_one", "run", "statements"]
+
+psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]  # its stub says nothing
 
 Row = dict[str, Any]
 _HEADER = re.compile(r"^-- name: (\w+)$", re.MULTILINE)

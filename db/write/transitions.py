@@ -1,0 +1,132 @@
+"""The attempts of workers: claim, complete, fail, give back, expire. Set-based; every write carries the lease token.
+
+The statements compare and set: what they do not return was not theirs to change.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from pydantic_core import to_json
+
+from db.limits import ERROR_MESSAGE_MAX, cut
+from db.statements import Connection, fetch_all, fetch_one, run, statements
+from db.write.search_index import index_tracks
+
+_SQL = statements("transitions")
+
+RETRIES_IN_MEMORY_SECONDS = 60.0
+"""Retries due within this time are worth a message with a countdown; the sweeper enqueues the others when due."""
+
+Verdict = Literal["claimed", "duplicate", "stale", "waits", "orphan"]
+
+
+class Claim(NamedTuple):
+    """What an event found when it came to claim its track; ``retry_count`` is None unless it was claimed.
+
+    duplicate: settled before. stale: older than what is applied. waits: another attempt holds the track, a newer
+    event of the same batch goes first, or its retry is not due yet. orphan: the track was deleted.
+    """
+
+    event_id: UUID
+    audio_id: UUID
+    retry_count: int | None
+    verdict: Verdict
+
+
+class Failure(NamedTuple):
+    """A failed attempt to write down; ``retry_after`` in seconds, None where trying again makes no sense."""
+
+    audio_id: UUID
+    error_code: str
+    error_message: str
+    retry_after: float | None
+
+
+class Failed(NamedTuple):
+    """A track that is FAILED now; ``next_attempt_at`` is None if that is final."""
+
+    audio_id: UUID
+    event_id: UUID | None
+    retry_count: int
+    next_attempt_at: datetime | None
+
+
+class Note(NamedTuple):
+    """Something for a track's history that is no transition."""
+
+    audio_id: UUID
+    event_id: UUID | None
+    code: str
+    message: str
+
+
+def claim(conn: Connection, event_ids: Sequence[UUID], *, token: UUID, lease_seconds: float, owner: str) -> list[Claim]:
+    """Claim the tracks of stored events under one lease token; return what each event found.
+
+    Of several events for one track only the newest claims it.
+    """
+    params = {"event_ids": list(event_ids), "token": token, "lease_seconds": lease_seconds, "owner": owner}
+    run(conn, _SQL["lock_tracks_of_events"], params)
+    return [Claim(**row) for row in fetch_all(conn, _SQL["claim"], params)]
+
+
+def complete(conn: Connection, items: Sequence[Mapping[str, Any]], *, token: UUID) -> set[UUID]:
+    """Complete the attempts of these tracks and return the ids of those whose lease was still this token's.
+
+    Each item has the columns of audio_tracks that hold metadata, its id, event_id and occurred_at; no id may occur
+    twice. Metadata, inbox and read model change together, in the caller's transaction.
+    """
+    params = {"items": to_json(items).decode(), "token": token}
+    done = {row["id"] for row in fetch_all(conn, _SQL["complete"], params)}
+    index_tracks(conn, [item for item in items if item["id"] in done])
+    return done
+
+
+def fail(conn: Connection, failures: Iterable[Failure], *, token: UUID, max_attempts: int) -> list[Failed]:
+    """Fail the attempts of these tracks; return those whose lease was still this token's."""
+    rows = [failure._replace(error_message=cut(failure.error_message, ERROR_MESSAGE_MAX)) for failure in failures]
+    params = {
+        "items": _json(rows),
+        "token": token,
+        "max_attempts": max_attempts,
+        "in_memory": RETRIES_IN_MEMORY_SECONDS,
+    }
+    return [Failed(**row) for row in fetch_all(conn, _SQL["fail"], params)]
+
+
+def give_back(conn: Connection, *, token: UUID) -> int:
+    """Return everything held under this token to PENDING, uncounted; return how many tracks."""
+    row = fetch_one(conn, _SQL["give_back"], {"token": token})
+    return int(row["tracks"]) if row else 0
+
+
+def give_back_all_of(conn: Connection, owner_prefix: str) -> int:
+    """Return everything that one worker's processes held to PENDING, uncounted; return how many tracks."""
+    row = fetch_one(conn, _SQL["give_back_all_of"], {"owner_prefix": owner_prefix})
+    return int(row["tracks"]) if row else 0
+
+
+def expire_leases(
+    conn: Connection, *, max_attempts: int, retry_base: float, retry_cap: float, restart_grace: float, limit: int
+) -> list[UUID]:
+    """Fail attempts whose lease ran out (worker_lost); times in seconds. Return the tracks' ids."""
+    params = {
+        "max_attempts": max_attempts,
+        "retry_base": retry_base,
+        "retry_cap": retry_cap,
+        "restart_grace": restart_grace,
+        "limit": limit,
+    }
+    return [row["audio_id"] for row in fetch_all(conn, _SQL["expire_leases"], params)]
+
+
+def annotate(conn: Connection, notes: Iterable[Note]) -> None:
+    """Write notes into the history of their tracks."""
+    rows = [note._replace(message=cut(note.message, ERROR_MESSAGE_MAX)) for note in notes]
+    run(conn, _SQL["annotate"], {"items": _json(rows)})
+
+
+def _json(rows: Iterable[Failure] | Iterable[Note]) -> str:
+    return to_json([row._asdict() for row in rows]).decode()

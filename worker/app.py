@@ -1,0 +1,96 @@
+"""The Celery app: ``celery -A worker.app worker``. Set for delivery that survives what dies (docs/architecture.md)."""
+
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging, worker_process_init
+from kombu.entity import Exchange, Queue
+
+from worker import process, sweeper
+from worker.settings import Settings
+from worker.telemetry import configure_logging
+
+LIVE_QUEUE = "celery"
+"""Celery's own default, so that a client in any language that knows nothing of us reaches it."""
+BACKFILL_QUEUE = "tonearm.backfill"
+"""Mass imports: consumed by the same workers, after what is live."""
+
+_SOCKET_SECONDS = 5.0
+
+
+def configuration(settings: Settings) -> dict[str, Any]:
+    """Return Celery's configuration for these settings."""
+    broker = settings.broker()
+    return {
+        "broker_url": broker,
+        "broker_transport_options": _transport_options(broker, settings),
+        "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
+        "broker_connection_timeout": _SOCKET_SECONDS,
+        "broker_pool_acquire_timeout": _SOCKET_SECONDS,
+        "broker_heartbeat": 10,
+        "task_publish_retry": False,  # the inbox and the sweeper retry, and they remember
+        "task_serializer": "json",
+        "result_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_default_queue": LIVE_QUEUE,
+        "task_queues": [_queue(LIVE_QUEUE), _queue(BACKFILL_QUEUE)],
+        "task_create_missing_queues": True,
+        "task_acks_late": True,
+        "task_acks_on_failure_or_timeout": True,
+        "task_reject_on_worker_lost": True,
+        "task_track_started": True,
+        "task_time_limit": settings.hard_time_limit,
+        "task_soft_time_limit": settings.soft_time_limit,
+        "worker_prefetch_multiplier": 4,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_soft_shutdown_timeout": 5.0,
+        "worker_send_task_events": True,
+        "task_send_sent_event": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "imports": ("worker.tasks",),
+    }
+
+
+def _queue(name: str) -> Queue:
+    """Return a queue with a route of its own: without one Celery gives every queue the default's, and copies."""
+    return Queue(name, Exchange(name, type="direct"), routing_key=name)
+
+
+def _transport_options(broker: str, settings: Settings) -> dict[str, Any]:
+    if not broker.startswith(("redis", "rediss", "sentinel")):
+        return {}
+    return {
+        # Longer than any attempt, shorter than anybody's patience; the sweeper does not wait for it.
+        "visibility_timeout": max(300.0, 2 * settings.lease_seconds),
+        "unacked_restore_interval": 10,
+        "unacked_restore_throttle": 3,
+        "queue_order_strategy": "priority",  # in the order of task_queues: live events overtake a backfill
+        "socket_timeout": _SOCKET_SECONDS,
+        "socket_connect_timeout": _SOCKET_SECONDS,
+        "socket_keepalive": True,
+        "health_check_interval": 10,
+    }
+
+
+def create_app(settings: Settings | None = None) -> Celery:
+    """Return a Celery app for these settings; without them, the environment is read when they are first needed."""
+    app = Celery("tonearm", set_as_current=settings is None)
+    app.add_defaults(lambda: configuration(settings or Settings()))
+    app.steps["worker"].add(sweeper.SweeperStep)
+    return app
+
+
+@setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    configure_logging(Settings())
+
+
+@worker_process_init.connect
+def _open_process(**_: Any) -> None:
+    process.ingestor()
+
+
+app = create_app()

@@ -1,0 +1,54 @@
+"""What one worker process holds: its pool, opened after the fork, and its ingestor."""
+
+import os
+import socket
+import threading
+from uuid import uuid4
+
+from db.pool import DatabasePool
+from worker.ingest import Ingestor
+from worker.retry import Backoff
+from worker.settings import Settings
+
+_INSTANCE = f"{socket.gethostname()[:32]}:{os.getpid()}:{uuid4().hex[:4]}"
+_lock = threading.Lock()
+_opened: tuple[int, Ingestor] | None = None
+
+
+def instance() -> str:
+    """Return the name of this worker: host, parent process and a mark that tells two lives of a container apart."""
+    return _INSTANCE
+
+
+def owner() -> str:
+    """Return the name of this process within its worker, as leases and the history carry it."""
+    return f"{_INSTANCE}/{os.getpid()}"
+
+
+def ingestor() -> Ingestor:
+    """Return this process's ingestor, made when first asked for after the fork. The database need not be up."""
+    global _opened  # noqa: PLW0603 - one per process is the point
+    with _lock:
+        if _opened is None or _opened[0] != os.getpid():
+            settings = Settings()
+            pool = DatabasePool(
+                settings.database(),
+                min_size=0,
+                max_size=2,
+                timeout=settings.lease_seconds / 10,
+                application_name=owner(),
+                statement_timeout=settings.soft_time_limit / 2,
+                lock_timeout=settings.soft_time_limit / 4,
+            )
+            _opened = (
+                os.getpid(),
+                Ingestor(
+                    pool,
+                    owner=owner(),
+                    lease_seconds=settings.lease_seconds,
+                    max_attempts=settings.max_attempts,
+                    backoff=Backoff(settings.retry_base_seconds),
+                    patience=settings.lease_seconds * 0.4,
+                ),
+            )
+        return _opened[1]

@@ -1,0 +1,160 @@
+"""Finds lost and dead work and puts it back: a thread in every worker's parent process, outside the queue.
+
+One sweeps at a time, by a transaction-level advisory lock. What it decides is committed before it talks to the broker.
+"""
+
+import threading
+import time
+from typing import Any, NamedTuple
+
+import structlog
+from celery import Celery, bootsteps
+from celery.worker.components import Pool
+
+from db.errors import MusicLibraryError
+from db.pool import DatabasePool
+from db.write import inbox, transitions
+from worker import process
+from worker.messages import OperationalError, queue_depth, send
+from worker.settings import Settings
+
+log = structlog.get_logger()
+
+_BATCH = 500
+_PER_SWEEP = 5000
+_DEEP_ENOUGH = 200
+"""Messages waiting in the queues beyond which a sweep adds no more: what seems lost may only be waiting its turn."""
+_RESTART_GRACE_SECONDS = 5.0
+_RETRY_CAP_SECONDS = 600.0
+
+
+class Swept(NamedTuple):
+    """What one sweep did; ``elected`` is False where another sweeper was at it."""
+
+    elected: bool = False
+    expired: int = 0
+    enqueued: int = 0
+
+
+class Sweeper:
+    """Sweeps once, or for ever in a thread of its own.
+
+    ``app`` is what messages are sent through; ``queues`` are those whose depth tells whether there is room.
+    """
+
+    def __init__(self, pool: DatabasePool, app: Celery, settings: Settings) -> None:
+        self._pool = pool
+        self._app = app
+        self._settings = settings
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.last_run: float | None = None
+
+    def sweep(self) -> Swept:
+        """Fail attempts whose lease ran out and enqueue what is due or lost.
+
+        Raises the database's error or kombu's OperationalError; the next sweep does then what this one could not.
+        """
+        settings = self._settings
+        queues = [queue.name for queue in self._app.amqp.queues.values()]
+        room = max(0, _DEEP_ENOUGH - queue_depth(self._app, queues))
+        with self._pool.transaction() as conn:
+            if not inbox.elect_sweeper(conn):
+                return Swept()
+            expired = transitions.expire_leases(
+                conn,
+                max_attempts=settings.max_attempts,
+                retry_base=settings.retry_base_seconds,
+                retry_cap=_RETRY_CAP_SECONDS,
+                restart_grace=_RESTART_GRACE_SECONDS,
+                limit=_PER_SWEEP,
+            )
+            due = inbox.take_due(conn, grace=settings.enqueue_grace, limit=min(_PER_SWEEP, room * _BATCH))
+        self._send(due)
+        if expired or due:
+            log.info("swept", expired=len(expired), enqueued=len(due))
+        return Swept(elected=True, expired=len(expired), enqueued=len(due))
+
+    def _send(self, due: list[inbox.DueEvent]) -> None:
+        together = [event for event in due if not event.alone]
+        messages = [[event] for event in due if event.alone]
+        messages += [together[start : start + _BATCH] for start in range(0, len(together), _BATCH)]
+        for sent, message in enumerate(messages):
+            try:
+                send(self._app, [event.payload for event in message], stored=True)
+            except OperationalError:
+                left = [event.event_id for rest in messages[sent:] for event in rest]
+                with self._pool.transaction() as conn:
+                    inbox.mark_not_enqueued(conn, left)
+                raise
+
+    # -- the thread ----------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Sweep every ``SWEEP_INTERVAL_SECONDS`` until stopped."""
+        self._thread = threading.Thread(target=self._run, name="sweeper", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop sweeping; a sweep that is under way is finished, within reason."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout=5)
+
+    def _run(self) -> None:
+        failing = False
+        while not self._stop.is_set():
+            try:
+                self.sweep()
+                self.last_run = time.time()
+                if failing:
+                    log.info("sweeper_recovered")
+                failing = False
+            except (MusicLibraryError, OperationalError) as error:
+                # Said once per outage, not once per sweep.
+                (log.debug if failing else log.warning)("sweep_failed", error=str(error))
+                failing = True
+            except Exception:
+                # Whatever it is, the sweeper goes on: it is what everything else relies on.
+                log.exception("sweep_failed")
+                failing = True
+            self._stop.wait(self._settings.sweep_interval_seconds)
+
+
+class SweeperStep(bootsteps.StartStopStep):
+    """Runs the sweeper in the worker's parent process, and gives back its leases once the pool has stopped."""
+
+    def __init__(self, worker: Any, **_: Any) -> None:
+        self._app = worker.app
+        self._sweeper: Sweeper | None = None
+        self._pool: DatabasePool | None = None
+
+    def start(self, _worker: Any) -> None:
+        """Start sweeping; the database need not be up yet."""
+        settings = Settings()
+        self._pool = DatabasePool(
+            settings.database(), min_size=0, max_size=1, timeout=5.0, application_name=f"{process.instance()}/sweeper"
+        )
+        self._sweeper = Sweeper(self._pool, self._app, settings)
+        self._sweeper.start()
+
+    def stop(self, _worker: Any) -> None:
+        """Stop sweeping and return to PENDING what this worker's processes still hold; they are gone by now."""
+        if self._sweeper is None or self._pool is None:
+            return
+        self._sweeper.stop()
+        try:
+            with self._pool.transaction() as conn:
+                returned = transitions.give_back_all_of(conn, f"{process.instance()}/")
+        except MusicLibraryError as error:
+            log.warning("leases_left_to_run_out", error=str(error))
+        else:
+            if returned:
+                log.info("leases_given_back", tracks=returned)
+        self._pool.close()
+
+    terminate = stop
+
+
+# Steps stop in the reverse order of their dependencies: the pool must have stopped before its leases are given back.
+Pool.requires = (*Pool.requires, SweeperStep)
