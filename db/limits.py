@@ -5,6 +5,9 @@ They are those of the columns and CHECKs of migration 0001; a test compares the 
 
 from typing import Final
 
+UNTITLED: Final = "Untitled"
+"""The title of a track that came without one."""
+
 TITLE_MAX: Final = 500
 ARTIST_MAX: Final = 500
 ALBUM_MAX: Final = 500
