@@ -13,17 +13,25 @@ from redis.retry import Retry
 
 from worker.embedded import process
 from worker.embedded.account import Account, package_directory, reachable_base, reachable_programs, server_account
-from worker.embedded.home import EmbeddedError, choose_port, locked, make_home, port_is_free, read_note, write_note
+from worker.embedded.home import (
+    EmbeddedError,
+    choose_port,
+    locked,
+    make_home,
+    noted,
+    port_is_free,
+    read_note,
+    write_note,
+)
 
 _PORT_ATTEMPTS = 5
-_CONFIG, _PID_FILE = "broker.conf", "broker.pid"
+_LOCK, _CONFIG, _PID_FILE = "broker.lock", "broker.conf", "broker.pid"
 _SETTINGS = {
     "bind": "127.0.0.1",
     "appendonly": "yes",
     "save": '""',
     "maxmemory-policy": "noeviction",
-    # The command line, which says whose broker it is, must stay as it was given.
-    "set-proc-title": "no",
+    "set-proc-title": "no",  # the command line as given says whose broker it is
 }
 
 
@@ -34,12 +42,12 @@ class EmbeddedBroker(process.Server):
 def running_broker(home: Path) -> EmbeddedBroker | None:
     """Return the broker that runs for ``home``, or None; what is noted of one is checked before it is believed."""
     note = read_note(home, "broker")
-    port, password, directory = (note.get(key) for key in ("port", "password", "directory"))
-    if not (isinstance(port, int) and isinstance(password, str) and isinstance(directory, str)):
+    port, password, directory = note.get("port"), noted(note, "password"), noted(note, "directory")
+    if not (isinstance(port, int) and password and directory):
         return None
-    pid = _pid(Path(directory))
-    if not pid or not _answers(port, password):
+    if not process.is_held(home / _LOCK) or not _answers(port, password):
         return None
+    pid = process.pid_in(Path(directory) / _PID_FILE)
     description = f"broker found running on 127.0.0.1:{port} (pid {pid})"
     return EmbeddedBroker(url=_url(port, password), pid=pid, description=description, child=None)
 
@@ -55,32 +63,33 @@ def start_broker(
     """
     home = make_home(home)
     with locked(home):
-        base = reachable_base(home)
-        account = server_account(base / "broker")
-        directory = account.own_directory(base / "broker")
         # One that somebody else started may still be loading its data, or be saving it.
-        process.wait_while(lambda: bool(_pid(directory)) and running_broker(home) is None, timeout)
+        process.wait_while(lambda: process.is_held(home / _LOCK) and running_broker(home) is None, timeout)
         found = running_broker(home)
         if found is not None:
             return found
-        if pid := _pid(directory):
-            raise EmbeddedError(f"the broker in {directory} (pid {pid}) does not answer: stop it, then start again")
-        return _start(home, account, directory, dict(options or {}), port=port, timeout=timeout)
+        base = reachable_base(home)
+        directory, pid = base / "broker", process.pid_in(base / "broker" / _PID_FILE)
+        with process.hold(home / _LOCK, f"the broker in {directory} (pid {pid})") as lock:
+            return _start(home, base, dict(options or {}), lock, port=port, timeout=timeout)
 
 
 def _start(
-    home: Path, account: Account, directory: Path, options: dict[str, str], *, port: int | None, timeout: float
+    home: Path, base: Path, options: dict[str, str], lock: int, *, port: int | None, timeout: float
 ) -> EmbeddedBroker:
-    program, log = _program(account, directory.parent), directory.parent / "log" / "broker.log"
+    account = server_account(base / "broker")
+    directory = account.own_directory(base / "broker")
+    program, log = _program(account, base), base / "log" / "broker.log"
     note = read_note(home, "broker")
-    password = note.get("password") or secrets.token_hex(16)
+    password = noted(note, "password") or secrets.token_hex(16)
     for _ in range(_PORT_ATTEMPTS):
         chosen = choose_port(port, note.get("port"))
         config = _write_config(account, directory, {"port": str(chosen), "requirepass": password} | options)
         # Noted before the start: whoever finds the broker after this process was killed must know how to reach it.
         note = {"port": chosen, "password": password, "directory": str(directory)}
         write_note(home, "broker", note)
-        child = process.launch([program, config], account, log)
+        (directory / _PID_FILE).unlink(missing_ok=True)
+        child = process.launch([program, config], account, lock, log)
         if process.wait_until_ready(child, partial(_answers, chosen, password), timeout):
             whose = f" as user {account.name}" if account.switch else ""
             description = f"broker started on 127.0.0.1:{chosen}, data in {directory}{whose} (pid {child.pid})"
@@ -112,12 +121,6 @@ def _write_config(account: Account, directory: Path, settings: Mapping[str, str]
     if account.switch:
         os.chown(config, account.uid, account.gid)
     return config
-
-
-def _pid(directory: Path) -> int:
-    """Return the pid of the live broker that keeps its data in ``directory``, 0 where there is none."""
-    pid = process.pid_in(directory / _PID_FILE)
-    return pid if process.is_running_with(pid, directory / _CONFIG) else 0
 
 
 def _url(port: int, password: str) -> str:

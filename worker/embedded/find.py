@@ -17,5 +17,6 @@ class Running:
 
 def find_running(home: Path) -> Running:
     """Return the addresses of the servers that run for ``home``; starts nothing and changes nothing."""
+    home = home.expanduser().resolve()
     postgres, broker = running_postgres(home), running_broker(home)
     return Running(postgres.url if postgres else None, broker.url if broker else None)

@@ -44,10 +44,19 @@ def make_home(home: Path) -> Path:
 
 @contextmanager
 def locked(home: Path) -> Iterator[None]:
-    """Let one process at a time look for servers and start them; the kernel lets go when a process dies."""
-    with (home / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    """Let one process at a time look for servers and start them; the kernel lets go when a process dies.
+
+    What the system refuses meanwhile (a full disk, no right to switch users) becomes an EmbeddedError.
+    """
+    try:
+        with (home / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+    except OSError as error:
+        raise EmbeddedError(
+            f"the embedded servers cannot be started under {home}: {error}; set TONEARM_HOME to another directory, "
+            "or DATABASE_URL and BROKER_URL to servers of your own"
+        ) from error
 
 
 def read_note(home: Path, server: str) -> dict[str, Any]:
@@ -57,6 +66,12 @@ def read_note(home: Path, server: str) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return note if isinstance(note, dict) else {}
+
+
+def noted(note: Mapping[str, Any], key: str) -> str:
+    """Return a text from a note, empty where it holds none."""
+    value = note.get(key)
+    return value if isinstance(value, str) else ""
 
 
 def write_note(home: Path, server: str, note: Mapping[str, Any]) -> None:

@@ -6,7 +6,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -22,11 +21,11 @@ from worker.embedded.account import (
     reachable_programs,
     server_account,
 )
-from worker.embedded.home import EmbeddedError, choose_port, locked, make_home, read_note, write_note
+from worker.embedded.home import EmbeddedError, choose_port, locked, make_home, noted, read_note, write_note
 
+_LOCK = "postgres.lock"
 _SOCKET_PORT = 5432
 _SOCKET_PATH_LIMIT = 103  # bytes of sun_path that every system has (Linux 107, macOS 103)
-_STALE_SECONDS = 10.0
 _SIGNALS = {"smart": signal.SIGTERM, "fast": signal.SIGINT, "immediate": signal.SIGQUIT}
 
 
@@ -60,12 +59,13 @@ def programs_directory(home: Path | None = None) -> Path:
 def running_postgres(home: Path, data_dir: Path | None = None) -> EmbeddedPostgres | None:
     """Return the PostgreSQL that runs for ``home``, or None; what is noted of one is checked before it is believed."""
     note = read_note(home, "postgres")
-    data_dir = data_dir or Path(note.get("data_dir") or home / "postgres")
+    data_dir = data_dir or Path(noted(note, "data_dir") or home / "postgres")
     status = _PidFile.read(data_dir)
-    if status is None or not status.is_alive(data_dir) or not status.is_ready or not _answers(status.socket):
+    held = process.is_held(home / _LOCK)
+    if not held or status is None or not status.is_ready or not _answers(status.socket):
         return None
     description = f"PostgreSQL found running in {data_dir} (pid {status.pid})"
-    url = note.get("url") or _socket_url(status.socket)
+    url = noted(note, "url") or _socket_url(status.socket)
     return EmbeddedPostgres(url=url, pid=status.pid, description=description, child=None, data_dir=data_dir)
 
 
@@ -87,28 +87,30 @@ def start_postgres(
     with locked(home):
         base = reachable_base(home)
         data_dir = base / "postgres"
-        _wait_while_it_is_between(data_dir, timeout)
+        # One that somebody else started may still be coming up or going down.
+        process.wait_while(lambda: process.is_held(home / _LOCK) and running_postgres(home, data_dir) is None, timeout)
         found = running_postgres(home, data_dir)
         if found is not None:
             if tcp and "@127.0.0.1:" not in found.url:
                 raise EmbeddedError(f"PostgreSQL runs in {data_dir} without a TCP port: stop pid {found.pid} first")
             return found
-        server = _Start(home, base, dict(options or {}), timeout)
-        return server.start(tcp=tcp, port=port)
+        pid = process.pid_in(data_dir / "postmaster.pid")
+        with process.hold(home / _LOCK, f"the PostgreSQL in {data_dir} (pid {pid})") as lock:
+            return _Start(home, base, dict(options or {}), lock).start(tcp=tcp, port=port, timeout=timeout)
 
 
 class _Start:
-    """One start of a server, under the home's lock."""
+    """One start of a server, which inherits ``lock``."""
 
-    def __init__(self, home: Path, base: Path, options: dict[str, str], timeout: float) -> None:
-        self.home, self.base, self.options, self.timeout = home, base, options, timeout
+    def __init__(self, home: Path, base: Path, options: dict[str, str], lock: int) -> None:
+        self.home, self.base, self.options, self.lock = home, base, options, lock
         self.data_dir = base / "postgres"
         self.account: Account = server_account(self.data_dir)
         self.programs = programs_directory(home)
         self.log = base / "log" / "postgres.log"
         self.note: dict[str, Any] = read_note(home, "postgres")
 
-    def start(self, *, tcp: bool, port: int | None) -> EmbeddedPostgres:
+    def start(self, *, tcp: bool, port: int | None, timeout: float) -> EmbeddedPostgres:
         made = self._make_cluster()
         socket_dir = self._socket_directory()
         settings = {
@@ -122,7 +124,7 @@ class _Start:
         note = {**self.note, "data_dir": str(self.data_dir), "socket_dir": str(socket_dir)}
         if tcp:
             chosen = choose_port(port, self.note.get("port"))
-            password = self.note.get("password")
+            password = noted(self.note, "password")
             if made or not password:
                 password = secrets.token_hex(16)
                 self._single_user(f"ALTER ROLE tonearm PASSWORD '{password}'")
@@ -131,7 +133,7 @@ class _Start:
             note |= {"port": chosen, "password": password}
         # Noted before the start: whoever finds the server after this process was killed must know how to reach it.
         write_note(self.home, "postgres", note | {"url": url})
-        child = self._launch(settings | self.options)
+        child = self._launch(settings | self.options, timeout)
         how = "made and started" if made else "started"
         whose = f" as user {self.account.name}" if self.account.switch else ""
         description = f"PostgreSQL {how} in {self.data_dir}{whose} (pid {child.pid})"
@@ -153,7 +155,7 @@ class _Start:
             ]  # fmt: skip
             if self.options.get("fsync") == "off":
                 command.append("--no-sync")
-            done = process.run(command, self.account)
+            done = process.run(command, self.account, self.lock)
             if done.returncode == 0:
                 self._single_user("CREATE DATABASE tonearm", fresh)
                 fresh.rename(self.data_dir)
@@ -176,7 +178,7 @@ class _Start:
             self.programs / "postgres", "--single", "-D", data_dir or self.data_dir, "-c", "exit_on_error=on",
             "-c", f"fsync={self.options.get('fsync', 'on')}", "postgres",
         ]  # fmt: skip
-        done = process.run(command, self.account, stdin=f"{statement}\n")
+        done = process.run(command, self.account, self.lock, stdin=f"{statement}\n")
         if done.returncode != 0:
             raise EmbeddedError(f"PostgreSQL in {self.data_dir} cannot be set up: {_last(done.stderr)}")
 
@@ -186,8 +188,8 @@ class _Start:
         directory = self.base / "run"
         if len(bytes(directory / name)) <= _SOCKET_PATH_LIMIT:
             return self.account.own_directory(directory)
-        last = self.note.get("socket_dir")
-        if isinstance(last, str) and Path(last).is_dir() and Path(last) != directory:
+        last = noted(self.note, "socket_dir")
+        if last and Path(last).is_dir() and Path(last) != directory:
             with contextlib.suppress(EmbeddedError):
                 return self.account.own_directory(Path(last))
         return self.account.own_temporary_directory()
@@ -196,20 +198,18 @@ class _Start:
         status = _PidFile.read(self.data_dir)
         return status is not None and status.is_ready
 
-    def _launch(self, settings: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    def _launch(self, settings: Mapping[str, str], timeout: float) -> "subprocess.Popen[bytes]":
+        pid_file = self.data_dir / "postmaster.pid"
+        if process.is_running_with(process.pid_in(pid_file), self.data_dir):
+            raise EmbeddedError(f"somebody else runs {self.data_dir}: stop pid {process.pid_in(pid_file)} first")
+        pid_file.unlink(missing_ok=True)
         command: list[str | Path] = [self.programs / "postgres", "-D", self.data_dir]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        stale = (self.data_dir / "postmaster.pid").exists()
-        (self.data_dir / "postmaster.pid").unlink(missing_ok=True)
-        deadline = time.monotonic() + _STALE_SECONDS
-        while True:
-            child = process.launch(command, self.account, self.log)
-            if process.wait_until_ready(child, self._is_ready, self.timeout):
-                return child
-            # After a killed server, the last of its backends may hold its shared memory for a moment.
-            if not stale or time.monotonic() > deadline:
-                raise EmbeddedError(f"PostgreSQL did not start: {process.last_line(self.log)} (see {self.log})")
+        child = process.launch(command, self.account, self.lock, self.log)
+        if not process.wait_until_ready(child, self._is_ready, timeout):
+            raise EmbeddedError(f"PostgreSQL did not start: {process.last_line(self.log)} (see {self.log})")
+        return child
 
 
 @dataclass(frozen=True)
@@ -228,24 +228,6 @@ class _PidFile:
             return None
         socket_path = Path(lines[4]) / f".s.PGSQL.{lines[3]}"
         return cls(int(lines[0]) if lines[0].isdigit() else 0, socket_path, lines[7].strip() == "ready")
-
-    def is_alive(self, data_dir: Path) -> bool:
-        return process.is_running_with(self.pid, data_dir)
-
-
-def _wait_while_it_is_between(data_dir: Path, timeout: float) -> None:
-    """Wait while a server that somebody else started is still coming up, or going down."""
-
-    def is_between() -> bool:
-        status = _PidFile.read(data_dir)
-        return status is not None and status.is_alive(data_dir) and not status.is_ready
-
-    process.wait_while(is_between, timeout)
-    if is_between():
-        raise EmbeddedError(
-            f"the PostgreSQL in {data_dir} has been starting or stopping for {timeout:g} s: "
-            f"stop pid {process.pid_in(data_dir / 'postmaster.pid')}"
-        )
 
 
 def _socket_url(socket_path: Path) -> str:

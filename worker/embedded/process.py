@@ -1,10 +1,12 @@
 """A server process: started in a session of its own, watched until it answers, stopped by its pid."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +16,7 @@ from worker.embedded.home import EmbeddedError
 
 _LOG_LIMIT = 10 * 2**20
 _POLL_SECONDS = 0.01
+_PATIENCE_SECONDS = 10.0
 # Nothing of ours: PGPORT, PGDATA and the like would steer the servers.
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
 
@@ -59,7 +62,43 @@ class Server:
         self.stop()
 
 
-def run(command: list[str | Path], account: Account, *, stdin: str = "") -> "subprocess.CompletedProcess[str]":
+@contextmanager
+def hold(lock: Path, what: str) -> Iterator[int]:
+    """Lend the lock of a data directory, to be inherited by all that works there: held until the last of them is gone.
+
+    A note of a pid can be out of date, or not be written yet; a lock that a live process holds cannot. Raises
+    EmbeddedError where ``what`` has it already.
+    """
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EmbeddedError(f"{what} runs but does not answer: stop it, then start again") from None
+        yield descriptor
+    finally:
+        os.close(descriptor)  # and not LOCK_UN, which would let go for those who inherited it, too
+
+
+def is_held(lock: Path) -> bool:
+    """Say whether something lives that works in the data directory with this lock."""
+    try:
+        descriptor = os.open(lock, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    else:
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def run(
+    command: list[str | Path], account: Account, lock: int, *, stdin: str = ""
+) -> "subprocess.CompletedProcess[str]":
     """Run a program to its end under the servers' account."""
     return subprocess.run(  # noqa: S603 - a program of our own wheels, no shell, arguments from us
         [str(part) for part in command],
@@ -68,12 +107,13 @@ def run(command: list[str | Path], account: Account, *, stdin: str = "") -> "sub
         text=True,
         check=False,
         cwd="/",
+        pass_fds=(lock,),
         env=_ENVIRONMENT,
         **account.popen_options(),
     )
 
 
-def launch(command: list[str | Path], account: Account, log: Path) -> "subprocess.Popen[bytes]":
+def launch(command: list[str | Path], account: Account, lock: int, log: Path) -> "subprocess.Popen[bytes]":
     """Start a server that writes to ``log``, in a session of its own: a Ctrl-C in the terminal does not reach it."""
     log.parent.mkdir(mode=0o700, exist_ok=True)
     if log.exists() and log.stat().st_size > _LOG_LIMIT:
@@ -87,6 +127,7 @@ def launch(command: list[str | Path], account: Account, log: Path) -> "subproces
             stderr=output,
             start_new_session=True,
             cwd="/",
+            pass_fds=(lock,),
             env=_ENVIRONMENT,
             **account.popen_options(),
         )
@@ -95,15 +136,26 @@ def launch(command: list[str | Path], account: Account, log: Path) -> "subproces
 def wait_until_ready(child: "subprocess.Popen[bytes]", ready: Callable[[], bool], timeout: float) -> bool:
     """Wait until ``ready``; return False when the process ended instead, end it and return False after ``timeout``."""
     deadline = time.monotonic() + timeout
-    while child.poll() is None:
-        if ready():
-            return True
-        if time.monotonic() > deadline:
-            child.kill()
-            child.wait()
-            return False
-        time.sleep(_POLL_SECONDS)
+    try:
+        while child.poll() is None and time.monotonic() < deadline:
+            if ready():
+                return True
+            time.sleep(_POLL_SECONDS)
+    except BaseException:
+        _give_up(child)
+        raise
+    _give_up(child)
     return False
+
+
+def _give_up(child: "subprocess.Popen[bytes]") -> None:
+    """End a server that nobody got to use, be it for a Ctrl-C."""
+    child.terminate()
+    try:
+        child.wait(_PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
 
 
 def wait_while(condition: Callable[[], bool], timeout: float) -> None:
