@@ -1,6 +1,7 @@
 """How events travel: the two tasks' messages, and how many of them wait."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from celery import Celery
@@ -18,10 +19,23 @@ def send(app: Celery, payloads: Sequence[dict[str, Any]], *, stored: bool, queue
     app.send_task(name, args=args, headers={STORED: stored}, queue=queue, ignore_result=True)
 
 
-def queue_depth(app: Celery, queues: Sequence[str]) -> int:
-    """Return how many messages wait in these queues; one that does not exist yet holds none."""
-    depth = 0
+@contextmanager
+def _connected(app: Celery) -> Iterator[Any]:
+    """Lend a connection to the broker. Raises OperationalError if it does not answer, whatever transport it is."""
     with app.connection_for_read() as connection:
+        try:
+            yield connection
+        except connection.connection_errors as error:
+            raise OperationalError(f"the broker does not answer: {error}") from error
+
+
+def queue_depth(app: Celery, queues: Sequence[str]) -> int:
+    """Return how many messages wait in these queues; one that does not exist yet holds none.
+
+    Raises OperationalError if no broker answers.
+    """
+    depth = 0
+    with _connected(app) as connection:
         for queue in queues:
             with connection.channel() as channel:
                 try:
@@ -31,4 +45,15 @@ def queue_depth(app: Celery, queues: Sequence[str]) -> int:
     return depth
 
 
-__all__ = ["PROCESSED", "PROCESSED_BATCH", "STORED", "OperationalError", "queue_depth", "send"]
+def unacknowledged(app: Celery) -> int | None:
+    """Return how many messages workers hold that are not acknowledged yet; None where the broker does not tell.
+
+    Only Redis keeps them where a client can count them. Raises OperationalError if no broker answers.
+    """
+    with _connected(app) as connection, connection.channel() as channel:
+        client = getattr(channel, "client", None)
+        key = getattr(channel, "unacked_key", None)
+        return None if client is None or key is None else int(client.hlen(key))
+
+
+__all__ = ["PROCESSED", "PROCESSED_BATCH", "STORED", "OperationalError", "queue_depth", "send", "unacknowledged"]
