@@ -9,7 +9,7 @@ from psycopg2.extensions import make_dsn
 from db.errors import ValidationError
 
 _PASSWORD = re.compile(r"(?<=://)([^:/?#@]*):[^@/]*@")
-_PASSWORD_PARAMETER = re.compile(r"(password=)[^&\s]+", re.IGNORECASE)
+_PASSWORD_PARAMETER = re.compile(r"(password\s*=\s*)('(?:[^'\\]|\\.)*'|[^&\s]+)", re.IGNORECASE)
 
 
 def resolve(database_url: str | None = None, environ: Mapping[str, str] | None = None) -> str:
