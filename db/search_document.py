@@ -6,7 +6,7 @@ Lexemes begin with what tells them apart, and weights say where they come from (
 ``love``   a word; for scripts without spaces each pair of neighbouring characters, and the last character
 ``=key``   a whole name without spaces and leading article; with weight D, the name in Latin letters
 ``~key``   a whole name without what follows it: "(Live)", "- Remastered 2009", "feat. Somebody"
-``2<love`` a word of a title or artist of two words; ``3<love`` of three: the names it is most of
+``2<love`` a word of a title or artist of two words, as of one and three: the names it is most of
 ``!!!!``   a name of nothing but punctuation
 ========== ============================================================================================
 """
@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 from db.folding import ARTICLES, LONGEST_WORD, Name, is_unspaced, name, romanized
 
-__all__ = ["LAYERS", "SearchDocument", "build", "core", "exact_key", "grams", "quoted"]
+__all__ = ["LAYERS", "SearchDocument", "build", "core", "exact_key", "grams", "quoted", "size_of"]
 
-LAYERS = (2, 3)
+LAYERS = (1, 2, 3)
 
 _ARTIST_AT, _ALBUM_AT, _REST_AT = 1001, 2001, 4001
 _LAST_POSITION = 900
@@ -38,10 +38,15 @@ _SAME_WORDS = frozenset({"ft", "featuring", "feat", "vs", "pres", "presents"})
 
 
 class SearchDocument(NamedTuple):
-    """What goes into ``track_search`` besides the metadata; ``words`` are for the dictionary that mends typos."""
+    """What goes into ``track_search`` besides the metadata; ``words`` are for the dictionary that mends typos.
+
+    A name's words are counted as people would: ``AC/DC`` is one, a leading article none, a character of a script
+    without spaces one. ``title_core`` leaves out what core() does.
+    """
 
     document: str
     title_words: int
+    title_core: int
     artist_words: int
     words: tuple[str, ...]
 
@@ -49,10 +54,11 @@ class SearchDocument(NamedTuple):
 class _Field(NamedTuple):
     literal: str
     size: int
+    core_size: int
     words: tuple[str, ...]
 
 
-_EMPTY = _Field("", 0, ())
+_EMPTY = _Field("", 0, 0, ())
 
 
 def quoted(lexeme: str) -> str:
@@ -84,17 +90,26 @@ def core(text: str) -> str | None:
     return kept if kept.strip() and kept != text else None
 
 
-def _positioned(folded: Name, start: int) -> tuple[list[tuple[str, int]], int]:
-    """Return the lexemes of a name with their positions, and how many words it has."""
+def size_of(folded: Name) -> int:
+    """Return how many words a name has: a leading article none, a character of a script without spaces one."""
+    chunks = folded.chunks
+    size = len(chunks)
+    if size > 1 and chunks[0].parts[0] in ARTICLES and len(chunks[0].parts) == 1:
+        size -= 1
+    for parts, _ in chunks:
+        if not parts[0].isascii() or len(parts) > 1:
+            size += sum(len(part) - 1 for part in parts if is_unspaced(part))
+    return size if chunks else 1
+
+
+def _positioned(folded: Name, start: int) -> list[tuple[str, int]]:
+    """Return the lexemes of a name with their positions."""
     found: list[tuple[str, int]] = []
     at = start
-    size = 0
     for parts, readings in folded.chunks:
         first = at
-        size += 1
         for part in parts:
             if is_unspaced(part):
-                size += len(part) - 1
                 found += zip(grams(part), range(at, at + len(part)), strict=True)
                 at += len(part)
             else:
@@ -106,7 +121,7 @@ def _positioned(folded: Name, start: int) -> tuple[list[tuple[str, int]], int]:
                 found.append((reading, at - 1))
         if at - start > _LAST_POSITION:
             break
-    return found, size
+    return found
 
 
 def _plain_field(words: list[str], start: int, weight: str, *, layered: bool) -> _Field:
@@ -117,14 +132,15 @@ def _plain_field(words: list[str], start: int, weight: str, *, layered: bool) ->
     if size > 1 and words[0] in ARTICLES:
         named = words[1:]
         kept = [word for word in named if word not in _DROPPED_IN_KEYS]
+        size -= 1
     key = exact_key("".join(kept or named))
     literal = " ".join([f"{word}:{at}{weight}" for at, word in enumerate(words, start)])
     literal += f" '={key}':{start}{weight} "
     if layered and size in LAYERS:
         literal += " ".join([f"'{size}<{word}':{start}{weight}" for word in named]) + " "
-    if weight == "B" and size > 1:
-        return _Field(literal, size, (*words, "=" + key))
-    return _Field(literal, size, tuple(words))
+    if weight == "B" and len(words) > 1:
+        return _Field(literal, size, size, (*words, "=" + key))
+    return _Field(literal, size, size, tuple(words))
 
 
 def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
@@ -133,26 +149,28 @@ def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
         if _SAME_WORDS.isdisjoint(words):
             return _plain_field(words, start, weight, layered=layered)
     folded = name(text)
-    if folded.sign:
-        return _Field(f"{quoted('!' + folded.sign)}:{start}{weight} ", 1, ())
-    found, size = _positioned(folded, start)
+    if not folded.chunks:
+        return _Field(f"{quoted('!' + folded.sign)}:{start}{weight} ", 1, 1, ()) if folded.sign else _EMPTY
+    found = _positioned(folded, start)
+    size = size_of(folded)
     literal = [f"{lexeme}:{at}{weight} " for lexeme, at in found]
     literal += [f"'={exact_key(key)}':{start}{weight} " for key in folded.keys]
-    words = [lexeme for lexeme, _ in found]
+    words = [lexeme for lexeme, _ in found if not is_unspaced(lexeme)]
+    core_size = size
     if layered:
         if size in LAYERS:
-            named = found[1:] if words[0] in ARTICLES else found
+            named = found[1:] if found[0][0] in ARTICLES and len(found) > 1 else found
             literal += [f"'{size}<{lexeme}':{start}{weight} " for lexeme, _ in named]
         kept = core(text)
         if kept is not None:
             inner = name(kept)
             literal += [f"'~{exact_key(key)}':{start}{weight} " for key in inner.keys]
-            size = min(size, len(inner.chunks) + 1)
+            core_size = size_of(inner)
     if not text.isascii():
         literal += _latin(text, folded, words)
     if weight == "B" and len(folded.chunks) > 1:
         words.append("=" + exact_key(folded.keys[0]))
-    return _Field("".join(literal), size, tuple(words))
+    return _Field("".join(literal), size, core_size, tuple(words))
 
 
 def _latin(text: str, folded: Name, words: list[str]) -> list[str]:
@@ -203,7 +221,8 @@ def build(track: Mapping[str, Any]) -> SearchDocument:
         + artist.literal
         + album.literal
         + _rest(track.get("genre"), track.get("year"), track.get("format")),
-        max(1, title.size),
-        artist.size,
+        title.size,
+        title.core_size,
+        artist.core_size,
         title.words + artist.words + album.words,
     )

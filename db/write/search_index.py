@@ -27,6 +27,7 @@ def index_tracks(conn: Connection, tracks: Sequence[Mapping[str, Any]]) -> None:
     parameters: dict[str, Any] = {column: [track.get(column) for track in tracks] for column in _COPIED}
     parameters["id"] = [str(audio_id) for audio_id in parameters["id"]]
     parameters["title_words"] = [document.title_words for document in documents]
+    parameters["title_core"] = [document.title_core for document in documents]
     parameters["artist_words"] = [document.artist_words for document in documents]
     parameters["document"] = [document.document for document in documents]
     run(conn, sql["upsert_documents"], parameters | {"folding_version": FOLDING_VERSION})

@@ -1,0 +1,148 @@
+"""The last tier: what may have been meant, where little was found that says what was typed."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any, NamedTuple
+
+from db.folding import ARTICLES, Name, fold, name
+from db.query_language import Query
+from db.read.spelling import Spelling, alike, spellings
+from db.search_document import LAYERS, core, exact_key
+from db.statements import Connection, Row
+from db.tsquery import all_of, any_of, key_query, lexeme
+
+__all__ = ["Guess", "guess", "points"]
+
+_LEAST_ALIKE = 0.4
+_MOST_WORDS = 8
+_MOST_POINTS = 2499
+_SEPARATORS = re.compile(
+    r"\s*[/;,|+_]\s*|\s+[-\u2013\u2014&x]\s+|\s+(?:and|vs|versus|with|feat|ft|f|pres|presents|featuring)\b\.?\s*",
+    re.IGNORECASE,
+)
+_GLUED = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+_MISREAD = ("cp1252", "latin-1", "cp1251")
+
+
+class Guess(NamedTuple):
+    """What may have been meant: other readings of the text, what words may stand for, and where to look."""
+
+    readings: tuple[str, ...]
+    corrections: dict[str, list[Spelling]]
+    branches: tuple[str, ...]
+
+
+def _readings(text: str) -> list[str]:
+    """Return what else the text may say: decoded, split, turned round, without what surrounds the name."""
+    found = [text.replace("_", " ")]
+    for encoding in _MISREAD:
+        try:
+            found.append(text.encode(encoding).decode("utf-8"))
+        except UnicodeError:
+            continue
+    found.append(_GLUED.sub(" ", text))
+    found.append(re.sub(r"^[\d\s.\-]+", "", text))
+    kept = core(text)
+    if kept:
+        found.append(kept)
+    last, comma, first = text.partition(",")
+    if comma:
+        found.append(f"{first} {last}")
+    found += _SEPARATORS.split(unicodedata.normalize("NFKC", text))
+    return [reading for reading in dict.fromkeys(part.strip() for part in found) if reading and reading != text]
+
+
+def _words(query: Query) -> list[str]:
+    """Return the words that may be mistyped: those of plain terms, read as one where they are more."""
+    words: list[str] = []
+    for group in query.required:
+        for term in group:
+            if not term.phrase:
+                for chunk in term.name.chunks:
+                    words += chunk.readings[-1:] if len(chunk.parts) > 1 and chunk.readings else chunk.parts
+    return list(dict.fromkeys(words))[:_MOST_WORDS]
+
+
+def _spans(words: Sequence[str]) -> list[str]:
+    """Return the keys of the artists that some of the words, one after the other, may name."""
+    found = []
+    for first, last in combinations(range(len(words) + 1), 2):
+        part = words[first:last]
+        if part[0] in ARTICLES and len(part) > 1:
+            part = part[1:]
+        key = "".join(part)
+        if len(key) > 2:  # noqa: PLR2004 - shorter ones name too many
+            found.append(exact_key(key))
+    return list(dict.fromkeys(found))
+
+
+def guess(conn: Connection, query: Query) -> Guess | None:
+    """Find out what a query may have meant; None where there is nothing to go by. Raises DatabaseOperationError."""
+    words = _words(query)
+    if not words or not query.text:
+        return None
+    key = "=" + exact_key(query.name.keys[0]) if query.name.keys else ""
+    corrections = spellings(conn, [*words, key] if len(key) > 4 else words)  # noqa: PLR2004 - shorter is a word
+    meant = {word: any_of([lexeme(word), *(lexeme(near.word) for near in corrections.get(word, []))]) for word in words}
+    readings = _readings(query.text)
+    names = [folded for folded in map(name, readings) if folded.keys]
+    branches = [
+        any_of(lexeme(near.word) for near in corrections.get(key, [])),
+        any_of([key_query(names), key_query(names, kind="~")]) if names else "",
+        all_of(meant[word] for word in words),
+        any_of(all_of(map(lexeme, _all_words(folded))) for folded in names),
+        any_of(
+            lexeme("=" + span, "B") for span in _spans([w for c in query.name.chunks for w in c.parts][:_MOST_WORDS])
+        ),
+        *_parts(words, meant, corrections),
+    ]
+    return Guess(tuple(readings), corrections, tuple(branch for branch in branches if branch))
+
+
+def _all_words(folded: Name) -> Iterable[str]:
+    return [part for chunk in folded.chunks for part in chunk.parts]
+
+
+def _parts(words: Sequence[str], meant: dict[str, str], corrections: dict[str, list[Spelling]]) -> list[str]:
+    """Return queries for most of the words, where not all of them are in any name."""
+    if len(words) == 1:
+        return []
+    telling = sorted(words, key=lambda word: (-len(word), word))
+    if len(words) == 2:  # noqa: PLR2004 - one of two words: only in short names
+        exact = [word for word in telling if word not in ARTICLES]
+        layered = [lexeme(f"{layer}<{near}") for layer in LAYERS for word in exact for near in _near(word, corrections)]
+        return [any_of(layered)]
+    left_out = any_of(all_of(meant[word] for word in words if word != out) for out in words)
+    pairs = any_of(all_of(meant[word] for word in pair) for pair in combinations(telling[:3], 2))
+    return [left_out, pairs]
+
+
+def _near(word: str, corrections: dict[str, list[Spelling]]) -> list[str]:
+    return [word, *(near.word for near in corrections.get(word, []) if near.slips == 1)]
+
+
+def points(query: Query, readings: Sequence[str], row: Row) -> int:
+    """Return how like what was typed a track's names are, from 0 to 2499; 0 for what nobody would call alike."""
+    asked = [_plain(query.text), *(_plain(reading) for reading in readings)]
+    title, artist = _plain(row["title"]), _plain(row["artist"] or "")
+    best = 0.0
+    for at, text in enumerate(asked):
+        trust = 1.0 if at == 0 else 0.9
+        for known in (artist, title, f"{artist} {title}"):
+            best = max(best, trust * alike(text, known))
+    return int(_MOST_POINTS * best) if best >= _LEAST_ALIKE else 0
+
+
+def _plain(text: str) -> str:
+    folded = name(text)
+    chunks = folded.chunks
+    if len(chunks) > 1 and chunks[0].parts[0] in ARTICLES:
+        chunks = chunks[1:]
+    return " ".join("".join(chunk.parts) for chunk in chunks) or fold(text)
+
+
+def understood(found: Guess) -> dict[str, Any]:
+    """Return the guess as something to show."""
+    return {word: [near.word for near in spelt] for word, spelt in found.corrections.items() if spelt}
