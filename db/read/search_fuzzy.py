@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ from db.tsquery import all_of, any_of, key_query, lexeme
 __all__ = ["Guess", "guess", "points"]
 
 _LEAST_ALIKE = 0.4
+_WHOLE = 0.7
+_IGNORED = frozenset({"the", "a", "an", "and", "n"})
 _MOST_WORDS = 8
 _MOST_POINTS = 2499
 _SEPARATORS = re.compile(
@@ -124,23 +127,24 @@ def _near(word: str, corrections: dict[str, list[Spelling]]) -> list[str]:
 
 
 def points(query: Query, readings: Sequence[str], row: Row) -> int:
-    """Return how like what was typed a track's names are, from 0 to 2499; 0 for what nobody would call alike."""
-    asked = [_plain(query.text), *(_plain(reading) for reading in readings)]
+    """Return how like what was typed a track's names are, from 0 to 2499; 0 for what nobody would call alike.
+
+    Another reading of the whole text counts for nearly as much as the text; a part of it for less.
+    """
     title, artist = _plain(row["title"]), _plain(row["artist"] or "")
     best = 0.0
-    for at, text in enumerate(asked):
-        trust = 1.0 if at == 0 else 0.9
+    for at, text in enumerate((query.text, *readings)):
+        asked = _plain(text)
+        trust = 1.0 if at == 0 else 0.95 if len(text) > _WHOLE * len(query.text) else 0.75
         for known in (artist, title, f"{artist} {title}"):
-            best = max(best, trust * alike(text, known))
+            best = max(best, trust * alike(asked, known))
     return int(_MOST_POINTS * best) if best >= _LEAST_ALIKE else 0
 
 
+@lru_cache(maxsize=8192)
 def _plain(text: str) -> str:
-    folded = name(text)
-    chunks = folded.chunks
-    if len(chunks) > 1 and chunks[0].parts[0] in ARTICLES:
-        chunks = chunks[1:]
-    return " ".join("".join(chunk.parts) for chunk in chunks) or fold(text)
+    words = [part for chunk in name(text).chunks for part in chunk.parts]
+    return " ".join([word for word in words if word not in _IGNORED] or words) or fold(text)
 
 
 def understood(found: Guess) -> dict[str, Any]:

@@ -34,7 +34,8 @@ class Filters(NamedTuple):
 class Tier(NamedTuple):
     """One tier: its branches as tsquery text, best first, and how its hits are scored, between ``least`` and ``most``.
 
-    ``also`` is a further tsquery that a hit of the last branch must match and that the index is not asked for.
+    ``seen`` is what all its hits match, for later tiers to leave out; ``also`` is a further tsquery that a hit of the
+    last branch must match and that the index is not asked for.
     """
 
     match: Match
@@ -42,6 +43,7 @@ class Tier(NamedTuple):
     parameters: Mapping[str, Any]
     least: int
     most: int
+    seen: str
     also: str = ""
 
 
@@ -92,7 +94,7 @@ def exact_tier(query: Query) -> Tier:
         "core_a": _or_null(core["A"]), "core_b": _or_null(core["B"]),
         "text": query.text, "phrase": _or_null(phrase_query(query.name, "AB")),
     }  # fmt: skip
-    return Tier("exact", (branch,) if branch else (), parameters, 9000, 10000)
+    return Tier("exact", (branch,) if branch else (), parameters, 9000, 10000, branch)
 
 
 def _size(query: Query) -> int:
@@ -146,7 +148,7 @@ def words_tier(query: Query, *, common: bool) -> Tier:
         "album": _or_null(key_query(_names(query), "C") if query.text else ""),
         "phrase": _or_null(phrase_query(query.name, "AB")),
     }
-    return Tier("words", tuple(branches) if base else (), parameters, 5000, 8999)
+    return Tier("words", tuple(branches) if base else (), parameters, 5000, 8999, base)
 
 
 def prefix_tier(query: Query, *, common: bool) -> Tier | None:
@@ -174,4 +176,12 @@ def prefix_tier(query: Query, *, common: bool) -> Tier | None:
         "length": len(query.text),
         "beginning": _or_null(beginning),
     }
-    return Tier("prefix", tuple(branch for branch in branches if branch), parameters, 2500, 4999, also)
+    return Tier(
+        "prefix",
+        tuple(branch for branch in branches if branch),
+        parameters,
+        2500,
+        4999,
+        groups_query(groups, prefix=True),
+        also,
+    )

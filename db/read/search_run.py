@@ -141,7 +141,7 @@ class _Run:
         found = taken[0]["found"] if taken else 0
         capped = bool(taken) and taken[0]["taken"] >= cap
         self.found.tiers.append(TierRun(tier.match, tier.branches, found, capped, time.monotonic() - began))
-        self.seen += tier.branches[-1:]
+        self.seen.append(tier.seen)
         if rows is None:
             self.found.rows += [row | {"match": tier.match} for row in taken[: max(wanted, 0)]]
             self.found.total += found
@@ -170,7 +170,7 @@ class _Run:
         if meant is None:
             return
         self.found.corrections = search_fuzzy.understood(meant)
-        tier = Tier("fuzzy", meant.branches, {}, 0, 0)
+        tier = Tier("fuzzy", meant.branches, {}, 0, 0, "")
         request, after = self.request, self.request.after
         shared, self.shared = self.shared, self.shared | {"after_points": None, "after_doc": None, "least_points": None}
         rows = self.take(tier, rows=_FUZZY_CAP, cap=_FUZZY_CAP, branch_cap=_FUZZY_BRANCH)
