@@ -238,6 +238,7 @@ CREATE TABLE public.track_search (
     format character varying(50),
     audio_path character varying(2048) NOT NULL,
     title_words smallint NOT NULL,
+    title_core smallint NOT NULL,
     artist_words smallint NOT NULL,
     folding_version smallint NOT NULL,
     document tsvector NOT NULL,
@@ -303,13 +304,13 @@ CREATE INDEX audio_tracks_updated_at ON public.audio_tracks USING btree (updated
 
 CREATE INDEX audio_tracks_year ON public.audio_tracks USING btree (year, id);
 
-CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops);
+CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops) WITH (fastupdate='on', gin_pending_list_limit='256');
 
 CREATE INDEX search_word_word ON public.search_word USING btree (word);
 
 CREATE UNIQUE INDEX track_search_doc_id ON public.track_search USING btree (doc_id);
 
-CREATE INDEX track_search_document ON public.track_search USING gin (document) WITH (fastupdate=off);
+CREATE INDEX track_search_document ON public.track_search USING gin (document) WITH (fastupdate='on', gin_pending_list_limit='256');
 
 CREATE TRIGGER audio_tracks_begin BEFORE INSERT ON public.audio_tracks FOR EACH ROW WHEN ((new.status <> 'PENDING'::text)) EXECUTE FUNCTION public.audio_tracks_transition();
 

@@ -37,6 +37,7 @@ from db.models import (
 )
 from db.pool import DatabasePool, close_pool, get_connection, get_connection_pool
 from db.read.history import get_track_history
+from db.read.search import search_audio_tracks, search_audio_tracks_advanced
 from db.read.tracks import get_all_audio_metadata, get_audio_metadata_by_id, get_audio_metadata_by_ids
 from db.status import TrackStatus
 from db.write.status_updates import (
@@ -88,6 +89,8 @@ __all__ = [
     "mark_as_processing",
     "save_audio_metadata",
     "save_audio_metadata_batch",
+    "search_audio_tracks",
+    "search_audio_tracks_advanced",
     "update_processing_status",
     "update_processing_status_batch",
 ]
