@@ -144,10 +144,14 @@ def _save_and_raise(pool, error):
 
 def test_a_transaction_whose_error_was_swallowed_says_that_nothing_was_committed(pool, conn):
     with pytest.raises(DatabaseOperationError, match="nothing was committed"), pool.transaction() as own:
-        saved(own)
-        with pytest.raises(DatabaseOperationError):
-            db.statements.run(own, "SELECT nonsense")
+        _save_and_swallow_an_error(own)
     assert query(conn, "SELECT count(*) FROM audio_tracks") == [(0,)]
+
+
+def _save_and_swallow_an_error(conn):
+    saved(conn)
+    with pytest.raises(DatabaseOperationError):
+        db.statements.run(conn, "SELECT nonsense")
 
 
 def test_several_calls_share_one_transaction(pool, conn):

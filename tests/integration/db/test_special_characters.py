@@ -1,8 +1,5 @@
 """Whatever can be written is stored, listed and found as it was written; what cannot be is refused, not mangled."""
 
-import itertools
-import sys
-
 import pytest
 
 from db import (
@@ -25,12 +22,12 @@ SAMPLES = {
     "like patterns": "100% _under_ \\%",
     "tsquery": "a & b | !c <-> d:* ('e')",
     "controls": "bell\a tab\t newline\n return\r escape\x1b delete\x7f",
-    "right to left": "שלום عليكم ‮override‬ ‏mark",
+    "right to left": "שלום عليكم \u202eoverride\u202c \u200fmark",
     "combining": "e\u0301 o\u0308\u0323 Z̸̡̢̛̗a̷͔l̶͇g̵o̷",
     "composed and decomposed": "\u00e9 e\u0301 Å \u212b A\u030a",
-    "emoji": "👩‍👩‍👧‍👦 🏳️‍🌈 👍🏽 🇮🇸 1️⃣",
+    "emoji": "👩\u200d👩\u200d👧 🏳\ufe0f\u200d🌈 👍🏽 🇮🇸 1\ufe0f\u20e3",
     "four bytes": "𝄞 𠜎 𓂀 😀",
-    "widths and spaces": "ﾊﾝｶｸ ＦＵＬＬ \u3000\u2003\u00a0\u200b\ufeff end",
+    "widths and spaces": "ﾊﾝｶｸ \uff26\uff35\uff2c\uff2c \u3000\u2003\u00a0\u200b\ufeff end",
     "not characters": "\ufffe\uffff\U0010ffff\ufdd0",
     "JSON": '{"a": [1, null], "b": "\\u0000"}',
     "case folding": "İstanbul ẞ ß ŉ ǰ ΐ ﬃ",
@@ -81,11 +78,7 @@ def test_every_plane_of_unicode_is_stored_as_given(conn):
 def test_every_single_character_of_the_basic_plane_is_stored_or_refused_as_python_sees_it(conn):
     """In pieces of the largest title, and compared on the server, so that no codec on the way can mend it."""
     characters = [chr(point) for point in range(1, 0x10000) if not 0xD800 <= point <= 0xDFFF]
-    pieces = (
-        ["x" + "".join(part) for part in itertools.batched(characters, 499)]
-        if sys.version_info >= (3, 12)
-        else ["x" + "".join(characters[at : at + 499]) for at in range(0, len(characters), 499)]
-    )
+    pieces = ["x" + "".join(characters[at : at + 499]) for at in range(0, len(characters), 499)]
     items = [
         {"audio_id": f"00000000-0000-0000-0000-{n:012x}", "metadata": {"title": piece}, "audio_path": "gs://b/a"}
         for n, piece in enumerate(pieces)
@@ -95,7 +88,7 @@ def test_every_single_character_of_the_basic_plane_is_stored_or_refused_as_pytho
     assert [bytes(row[0]) for row in stored] == [piece.encode() for piece in pieces]
 
 
-@pytest.mark.parametrize("text", ["\0", "a\0", "\ud800", "a\udfffb", "\ud83d"], ids=ascii)
+@pytest.mark.parametrize("text", ["\0", "a\0", "\ud800", "a\udfffb"], ids=ascii)
 @pytest.mark.parametrize("field", ["title", "artist", "album", "genre", "format"])
 def test_what_postgresql_cannot_hold_is_refused_by_name(conn, field, text):
     with pytest.raises(ValidationError, match=f"{field}: "):
