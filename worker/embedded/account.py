@@ -20,6 +20,7 @@ from typing import Any
 from worker.embedded.home import EmbeddedError
 
 _ROOT_BASE = Path("/var/lib/tonearm")
+_NOT_NEEDED = ("include", "pgxs", "pkgconfig", "doc", "man", "*.a", "__pycache__")
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Account:
         try:
             if not path.is_dir():
                 path.mkdir(mode=0o700)
-                if self.switch:
-                    os.chown(path, self.uid, self.gid)
+            if self.switch and path.lstat().st_uid == os.geteuid() and not any(path.iterdir()):
+                os.chown(path, self.uid, self.gid)  # new, or left by a start that was killed before it came to this
             status = path.lstat()
         except OSError as error:
             raise EmbeddedError(
@@ -148,7 +149,7 @@ def reachable_programs(account: Account, directories: list[Path], base: Path, la
                 directory,
                 fresh / directory.name,
                 symlinks=True,
-                ignore=shutil.ignore_patterns("include", "__pycache__"),
+                ignore=shutil.ignore_patterns(*_NOT_NEEDED),
                 copy_function=_link_or_copy,
             )
         for path in [copy.parent, fresh, *fresh.rglob("*")]:
