@@ -4,7 +4,8 @@ import os
 import re
 from collections.abc import Mapping
 
-from psycopg2.extensions import make_dsn
+import psycopg2
+from psycopg2.extensions import make_dsn, parse_dsn
 
 from db.errors import ValidationError
 
@@ -21,6 +22,7 @@ def resolve(database_url: str | None = None, environ: Mapping[str, str] | None =
     env = os.environ if environ is None else environ
     url = database_url or env.get("DATABASE_URL")
     if url:
+        _check(url)
         return url
     instance = env.get("DB_CONNECTION_NAME")
     if not instance and not env.get("DB_HOST"):
@@ -33,6 +35,16 @@ def resolve(database_url: str | None = None, environ: Mapping[str, str] | None =
         "password": env.get("DB_PASSWORD"),
     }
     return make_dsn(**{key: value for key, value in parts.items() if value})
+
+
+def _check(url: str) -> None:
+    try:
+        parse_dsn(url)
+    except psycopg2.ProgrammingError:
+        # The driver's message repeats what it could not read, password included.
+        raise ValidationError(
+            "the database URL cannot be read: it should look like postgresql://user:password@host:5432/database"
+        ) from None
 
 
 def redacted(url: str) -> str:

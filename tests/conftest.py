@@ -6,6 +6,7 @@ The servers are started once for each pytest process from the wheels; ``TEST_DAT
 
 import itertools
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -188,3 +189,12 @@ def wait_until() -> Callable[..., T]:
             time.sleep(0.01)
 
     return wait
+
+
+@pytest.fixture
+def unused_port() -> int:
+    """A TCP port of 127.0.0.1 that nothing listens on."""
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

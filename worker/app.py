@@ -72,6 +72,10 @@ def _transport_options(broker: str, settings: Settings) -> dict[str, Any]:
         "socket_connect_timeout": _SOCKET_SECONDS,
         "socket_keepalive": True,
         "health_check_interval": 10,
+        # How often a publisher tries before it says that the broker is away; a worker's reconnecting never ends.
+        "max_retries": 1,
+        "interval_start": 0,
+        "interval_step": 0.1,
     }
 
 

@@ -7,8 +7,14 @@ from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from db.dsn import resolve
-from db.errors import ValidationError
+from db.errors import MusicLibraryError, ValidationError
 from worker.embedded import default_home, find_running
+
+
+class ServiceNotConfiguredError(MusicLibraryError):
+    """Nothing says where a service is, and no embedded one runs."""
+
+    code = "not_configured"
 
 
 class Settings(BaseSettings):
@@ -41,33 +47,33 @@ class Settings(BaseSettings):
     def database(self) -> str:
         """Return the connection string to write to: what is set, else the embedded PostgreSQL that is running.
 
-        Raises ValidationError where there is neither.
+        Raises ServiceNotConfiguredError where there is neither.
         """
         if self.database_url:
-            return self.database_url.get_secret_value()
+            return _readable("DATABASE_URL", self.database_url)
         if self.db_host or self.db_connection_name:
             return resolve(environ=self._db_environ())
         running = find_running(self.tonearm_home)
         if running.database_url is None:
-            raise ValidationError(
+            raise ServiceNotConfiguredError(
                 "no database is configured: set DATABASE_URL, or start the embedded PostgreSQL with `tonearm up`"
             )
         return running.database_url
 
     def read_database(self) -> str:
         """Return the connection string to read from: the replica, if one is set."""
-        return self.read_database_url.get_secret_value() if self.read_database_url else self.database()
+        return _readable("READ_DATABASE_URL", self.read_database_url) if self.read_database_url else self.database()
 
     def broker(self) -> str:
         """Return the broker's URL: what is set, else the embedded broker that is running.
 
-        Raises ValidationError where there is neither.
+        Raises ServiceNotConfiguredError where there is neither.
         """
         if self.broker_url:
             return self.broker_url.get_secret_value()
         running = find_running(self.tonearm_home)
         if running.broker_url is None:
-            raise ValidationError(
+            raise ServiceNotConfiguredError(
                 "no broker is configured: set BROKER_URL, or start the embedded broker with `tonearm up`"
             )
         return running.broker_url
@@ -97,3 +103,10 @@ class Settings(BaseSettings):
     def enqueue_grace(self) -> float:
         """Seconds that a message may take before its event counts as lost and is enqueued again."""
         return self.lease_seconds / 2
+
+
+def _readable(name: str, url: SecretStr) -> str:
+    try:
+        return resolve(url.get_secret_value())
+    except ValidationError as error:
+        raise ServiceNotConfiguredError(f"{name}: {error}") from error

@@ -15,8 +15,11 @@ _SHARED: list[Any] = [
 ]
 
 
-def configure_logging(settings: Settings) -> None:
-    """Send structlog's and the standard library's lines through one renderer to standard error."""
+def configure_logging(settings: Settings, *, least: str | None = None) -> None:
+    """Send structlog's and the standard library's lines through one renderer to standard error.
+
+    ``least`` is the level from which on lines are kept, in place of the settings' own.
+    """
     as_json = settings.log_format == "json" or (settings.log_format == "auto" and not sys.stderr.isatty())
     renderer: list[Any] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
@@ -38,7 +41,7 @@ def configure_logging(settings: Settings) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(settings.log_level)
+    root.setLevel(least or settings.log_level)
     # A line a task, from Celery itself, would say again what ours say with more: only its warnings are kept.
     for name in ("celery.app.trace", "celery.worker.strategy"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))

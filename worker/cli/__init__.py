@@ -1,0 +1,89 @@
+"""The ``tonearm`` command.
+
+Exit codes: 0 done, 1 some of the input was refused, 2 wrong usage, 3 a service cannot be reached.
+"""
+
+import importlib.metadata
+import os
+import sys
+from typing import Annotated, NoReturn
+
+import pydantic
+import typer
+from kombu.exceptions import OperationalError
+
+from db.dsn import redacted
+from db.errors import DatabaseOperationError, MusicLibraryError, ValidationError
+from worker.cli import listing, publishing, searching, serving, showing
+from worker.cli.output import fail
+from worker.embedded import EmbeddedError
+from worker.settings import ServiceNotConfiguredError, Settings
+from worker.telemetry import configure_logging
+
+REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
+_UNDEFINED_TABLE = "42P01"
+
+app = typer.Typer(
+    help="Turns audio-processed events into a searchable catalogue: nothing lost, nothing applied twice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _module in (serving, publishing, searching, showing, listing):
+    _module.register(app)
+
+
+def _version(wanted: bool) -> None:  # noqa: FBT001 - a typer callback takes its option's value
+    if wanted:
+        print(f"tonearm {importlib.metadata.version('tonearm')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[  # noqa: ARG001 - its callback does it
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    # A command's output is its own; what is logged on the way goes to standard error, from warnings up.
+    configure_logging(Settings(), least="WARNING")
+
+
+def main() -> NoReturn:
+    """Run the command line and exit: one clear line for whatever goes wrong, no traceback."""
+    try:
+        app()
+    except ServiceNotConfiguredError as error:
+        fail(str(error), UNREACHABLE)
+    except ValidationError as error:
+        fail(str(error), USAGE)
+    except pydantic.ValidationError as error:
+        fail(_settings_fault(error), USAGE)
+    except DatabaseOperationError as error:
+        fail(_database_fault(error), UNREACHABLE)
+    except MusicLibraryError as error:
+        fail(redacted(str(error)), REFUSED)
+    except OperationalError as error:
+        fail(f"the broker cannot be reached: {redacted(str(error))}; set BROKER_URL or start the broker", UNREACHABLE)
+    except EmbeddedError as error:
+        fail(str(error), UNREACHABLE)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except KeyboardInterrupt:
+        fail("interrupted", INTERRUPTED)
+    sys.exit(0)
+
+
+def _settings_fault(error: pydantic.ValidationError) -> str:
+    faults = [f"{'.'.join(map(str, fault['loc'])).upper()}: {fault['msg']}" for fault in error.errors()]
+    return "; ".join(faults)
+
+
+def _database_fault(error: DatabaseOperationError) -> str:
+    if error.sqlstate == _UNDEFINED_TABLE:
+        return f"the database lacks Tonearm's tables ({error}); run `tonearm migrate`"
+    if error.retryable:
+        return f"{redacted(str(error))}; check DATABASE_URL and that PostgreSQL is running"
+    return redacted(str(error))

@@ -1,0 +1,78 @@
+"""``tonearm search``."""
+
+from typing import Annotated
+
+import typer
+
+from db.read.search import search_audio_tracks_advanced
+from worker.cli.connect import reading
+from worker.cli.output import AsJson, console, length, print_json, table
+from worker.settings import Settings
+
+_HIT = ("id", "artist", "title", "album", "genre", "year", "duration", "format", "audio_path", "score", "match")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(search)
+
+
+def search(
+    words: Annotated[list[str], typer.Argument(help='What to find; "exact phrase", -word, OR and artist:… work.')],
+    limit: Annotated[int, typer.Option(min=1, max=100, help="Hits on a page.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="The next_cursor of the page before.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only tracks that are in this state now.")] = None,
+    artist: Annotated[str | None, typer.Option(help="Only this artist.")] = None,
+    album: Annotated[str | None, typer.Option(help="Only this album.")] = None,
+    genre: Annotated[str | None, typer.Option(help="Only this genre.")] = None,
+    format: Annotated[str | None, typer.Option(help="Only this format, such as MP3.")] = None,  # noqa: A002 - public
+    year_min: Annotated[int | None, typer.Option(help="Only from this year on.")] = None,
+    year_max: Annotated[int | None, typer.Option(help="Only up to this year.")] = None,
+    facets: Annotated[str | None, typer.Option(help="Count by these, with commas: artist,genre,year …")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search the catalogue, best hit first.
+
+    Case, accents and punctuation do not matter, the last word may be unfinished, and typos are forgiven where little
+    else matches.
+
+    Example: tonearm search acdc
+    """
+    query = " ".join(words)
+    with reading(Settings()) as conn:
+        page = search_audio_tracks_advanced(
+            conn,
+            query,
+            limit=limit,
+            cursor=cursor,
+            status=status,
+            artist=artist,
+            album=album,
+            genre=genre,
+            format=format,
+            year_min=year_min,
+            year_max=year_max,
+            facets=tuple(name.strip() for name in facets.split(",")) if facets else (),
+        )
+    if as_json:
+        print_json(
+            {
+                "query": query,
+                "total": page.total,
+                "total_is_exact": page.total_is_exact,
+                "next_cursor": page.next_cursor,
+                "hits": [{name: getattr(hit, name) for name in _HIT} for hit in page.hits],
+                "facets": page.facets,
+            }
+        )
+        return
+    table(
+        ("artist", "title", "album", "year", "length", "match", "id"),
+        ((hit.artist, hit.title, hit.album, hit.year, length(hit.duration), hit.match, hit.id) for hit in page.hits),
+    )
+    exactly = "" if page.total_is_exact else "at least "
+    console.print(f"{exactly}{page.total} found", highlight=False)
+    for facet, counts in page.facets.items():
+        table((facet, "count"), ((count.value, count.count) for count in counts))
+    if page.next_cursor:
+        console.print(f"more: --cursor {page.next_cursor}", highlight=False, soft_wrap=True)
