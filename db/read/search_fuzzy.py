@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from db.folding import ARTICLES, Name, fold, name
 from db.query_language import Query
+from db.read.search_plan import spans
 from db.read.spelling import Spelling, alike, spellings
 from db.search_document import LAYERS, core, exact_key
 from db.statements import Connection, Row
@@ -18,8 +19,10 @@ __all__ = ["Guess", "guess", "points"]
 
 _LEAST_ALIKE = 0.4
 _WHOLE = 0.7
+_LONG = 4
 _IGNORED = frozenset({"the", "a", "an", "and", "n"})
 _MOST_WORDS = 8
+_SHORTEST_NAME = 2
 _MOST_POINTS = 2499
 _SEPARATORS = re.compile(
     r"\s*[/;,|+_]\s*|\s+[-\u2013\u2014&x]\s+|\s+(?:and|vs|versus|with|feat|ft|f|pres|presents|featuring)\b\.?\s*",
@@ -68,19 +71,6 @@ def _words(query: Query) -> list[str]:
     return list(dict.fromkeys(words))[:_MOST_WORDS]
 
 
-def _spans(words: Sequence[str]) -> list[str]:
-    """Return the keys of the artists that some of the words, one after the other, may name."""
-    found = []
-    for first, last in combinations(range(len(words) + 1), 2):
-        part = words[first:last]
-        if part[0] in ARTICLES and len(part) > 1:
-            part = part[1:]
-        key = "".join(part)
-        if len(key) > 2:  # noqa: PLR2004 - shorter ones name too many
-            found.append(exact_key(key))
-    return list(dict.fromkeys(found))
-
-
 def guess(conn: Connection, query: Query) -> Guess | None:
     """Find out what a query may have meant; None where there is nothing to go by. Raises DatabaseOperationError."""
     words = _words(query)
@@ -91,17 +81,28 @@ def guess(conn: Connection, query: Query) -> Guess | None:
     meant = {word: any_of([lexeme(word), *(lexeme(near.word) for near in corrections.get(word, []))]) for word in words}
     readings = _readings(query.text)
     names = [folded for folded in map(name, readings) if folded.keys]
+    readings += _corrected(words, corrections)
     branches = [
         any_of(lexeme(near.word) for near in corrections.get(key, [])),
         any_of([key_query(names), key_query(names, kind="~")]) if names else "",
-        all_of(meant[word] for word in words),
+        all_of(meant[word] for word in words) if len(words) > 1 else _short_names(words[0], corrections),
         any_of(all_of(map(lexeme, _all_words(folded))) for folded in names),
-        any_of(
-            lexeme("=" + span, "B") for span in _spans([w for c in query.name.chunks for w in c.parts][:_MOST_WORDS])
-        ),
+        any_of(lexeme("=" + exact_key(key), "B") for key in spans(_parted(query)) if len(key) > _SHORTEST_NAME),
         *_parts(words, meant, corrections),
     ]
     return Guess(tuple(readings), corrections, tuple(branch for branch in branches if branch))
+
+
+def _corrected(words: Sequence[str], corrections: dict[str, list[Spelling]]) -> list[str]:
+    """Return the text with its words replaced by what they may mean: a lone word by each, several by the nearest."""
+    if len(words) == 1:
+        return [near.word for near in corrections.get(words[0], [])]
+    nearest = [next((near.word for near in corrections.get(word, [])), word) for word in words]
+    return [" ".join(nearest)] if nearest != list(words) else []
+
+
+def _parted(query: Query) -> list[str]:
+    return [part for chunk in query.name.chunks for part in chunk.parts][:_MOST_WORDS]
 
 
 def _all_words(folded: Name) -> Iterable[str]:
@@ -120,6 +121,14 @@ def _parts(words: Sequence[str], meant: dict[str, str], corrections: dict[str, l
     left_out = any_of(all_of(meant[word] for word in words if word != out) for out in words)
     pairs = any_of(all_of(meant[word] for word in pair) for pair in combinations(telling[:3], 2))
     return [left_out, pairs]
+
+
+def _short_names(word: str, corrections: dict[str, list[Spelling]]) -> str:
+    """Return the query for short names with what a lone word may mean: it may mean a word that too many tracks have."""
+    near = [spelling.word for spelling in corrections.get(word, [])]
+    return any_of(
+        lexeme(kind + other) for kind in ("=", "1<", "2<") for other in near if kind != "2<" or len(other) > _LONG
+    )
 
 
 def _near(word: str, corrections: dict[str, list[Spelling]]) -> list[str]:

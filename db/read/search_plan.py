@@ -1,20 +1,22 @@
 """Plans a search: the tiers in which candidates are taken from the index, each a few branches in a useful order."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from typing import Any, NamedTuple
 
 from db.folding import ARTICLES, Name, is_unspaced, name
 from db.models import Match
 from db.query_language import FIELDS, Query, Term
-from db.search_document import LAYERS, size_of
+from db.search_document import LAYERS, exact_key, size_of
 from db.tsquery import all_of, any_of, groups_query, key_query, lexeme, phrase_query, term_query
 
-__all__ = ["CAP", "Filters", "Tier", "exact_tier", "filter_query", "prefix_tier", "words_tier"]
+__all__ = ["CAP", "Filters", "Tier", "exact_tier", "filter_query", "prefix_tier", "spans", "words_tier"]
 
 CAP = 500
 """The most tracks that one tier ranks."""
 _MOST_YEARS = 20
 _SHORTEST_PREFIX = 3
+_MOST_NAMED = 8
 
 
 class Filters(NamedTuple):
@@ -139,12 +141,30 @@ def _weighted(query: Query, *, prefix: bool) -> dict[str, str | None]:
     }
 
 
+def _named(query: Query) -> str | None:
+    """Return the query for artists whose whole name is a part of what was typed."""
+    words = ["".join(chunk.parts) for chunk in query.name.chunks]
+    if len(words) > _MOST_NAMED:
+        return None
+    return _or_null(any_of(lexeme("=" + exact_key(key), "B") for key in spans(words) if key != "".join(words)))
+
+
+def spans(words: Sequence[str]) -> list[str]:
+    """Return the keys of the names that some of the words, one after the other, may be."""
+    found = []
+    for first, last in combinations(range(len(words) + 1), 2):
+        part = words[first:last]
+        found.append("".join(part[1:] if part[0] in ARTICLES and len(part) > 1 else part))
+    return list(dict.fromkeys(found))
+
+
 def words_tier(query: Query, *, common: bool) -> Tier:
     """Plan the tracks that have all the words, anywhere; ``common``: too many have them to rank them all."""
     base = groups_query(query.required)
     branches = [*_layered(query, prefix=False), base] if common else [base]
     parameters = _weighted(query, prefix=False) | {
         "size": _size(query),
+        "named": _named(query),
         "album": _or_null(key_query(_names(query), "C") if query.text else ""),
         "phrase": _or_null(phrase_query(query.name, "AB")),
     }
@@ -174,6 +194,7 @@ def prefix_tier(query: Query, *, common: bool) -> Tier | None:
             also = groups_query(groups, prefix=True)
     parameters = _weighted(query, prefix=True) | {
         "length": len(query.text),
+        "named": _named(query),
         "beginning": _or_null(beginning),
     }
     return Tier(

@@ -11,13 +11,13 @@ from db.statements import Connection, fetch_all, statements
 __all__ = ["Spelling", "alike", "distance", "known", "spellings"]
 
 _ALPHABETS = (
-    "abcdefghijklmnopqrstuvwxyz0123456789",
+    "abcdefghijklmnopqrstuvwxyz",
     "абвгдежзиклмнопрстуфхцчшщъыьэюя",
     "αβγδεζηθικλμνξοπρστυφχψω",
     "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
     "ءابتثجحخدذرزسشصضطظعغفقكلمنهوي",
 )
-_SHORTEST, _LONGEST_SLIP, _SHORTEST_TRIGRAM = 3, 6, 5
+_SHORTEST, _LONGEST_SLIP, _SHORTEST_TRIGRAM = 3, 8, 5
 _MOST = 6
 _SQL = statements("search")
 
@@ -51,7 +51,7 @@ def _allowed(word: str) -> int:
 
 def _slips(word: str) -> Iterator[str]:
     """Yield every word that is one slip away."""
-    alphabet = next((letters for letters in _ALPHABETS if word[0] in letters), _ALPHABETS[0])
+    alphabet = next((letters for letters in _ALPHABETS if word[-1] in letters), _ALPHABETS[0])
     for at in range(len(word) + 1):
         head, tail = word[:at], word[at:]
         yield from (head + letter + tail for letter in alphabet)

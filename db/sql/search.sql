@@ -96,19 +96,23 @@ CASE WHEN s.document @@ %(key_a)s::tsquery AND s.document @@ %(key_b)s::tsquery 
        WHEN s.document @@ %(phrase)s::tsquery THEN 60 ELSE 0 END
 
 -- name: words_points
--- How much of the name was asked for, where all words are in it; less for words that only the album or the rest has.
+-- How much of the name was asked for, where all words are in it, and less where they are in "(Somebody Cover)"; less
+-- again for words that only the album or the rest has. Better where the words follow each other or name the artist.
 CASE WHEN s.document @@ %(words_ab)s::tsquery THEN greatest(
           CASE WHEN s.document @@ %(words_a)s::tsquery
-               THEN 2000 * least(1, %(size)s::real / s.title_words) END,
+               THEN 2000 * least(1, %(size)s::real / s.title_words)
+                    * CASE WHEN s.title_words > s.title_core THEN 0.6 ELSE 1 END END,
           CASE WHEN s.document @@ %(words_b)s::tsquery
                THEN 2000 * least(1, %(size)s::real / greatest(1, s.artist_words)) END,
-          1900 * least(1, %(size)s::real / (s.title_core + s.artist_words
-                                            + CASE WHEN s.title_words > s.title_core THEN 0.5 ELSE 0 END))) + 6500
+          CASE WHEN (s.document @@ %(words_a)s::tsquery) IS NOT TRUE
+               THEN 1900 * least(1, %(size)s::real / (s.title_core + s.artist_words
+                                            + CASE WHEN s.title_words > s.title_core THEN 0.5 ELSE 0 END)) END) + 6500
      WHEN s.document @@ %(album)s::tsquery THEN 6450
      WHEN s.document @@ %(words_abc)s::tsquery
           THEN 5600 + 800 * least(1, %(size)s::real / (s.title_core + s.artist_words))
      ELSE 5000 + 500 * least(1, %(size)s::real / (s.title_core + s.artist_words)) END
 + CASE WHEN s.document @@ %(phrase)s::tsquery THEN 300 ELSE 0 END
++ CASE WHEN s.document @@ %(named)s::tsquery THEN 200 ELSE 0 END
 
 -- name: prefix_points
 -- How much of the name was typed, in characters; names that begin with it first.
@@ -120,6 +124,7 @@ CASE WHEN s.document @@ %(words_ab)s::tsquery THEN greatest(
           1500 * least(1, %(length)s::real / (char_length(s.title) + coalesce(char_length(s.artist), 0)))) + 2900
      ELSE 2500 + 300 * least(1, %(length)s::real / (char_length(s.title) + coalesce(char_length(s.artist), 0))) END
 + CASE WHEN s.document @@ %(beginning)s::tsquery THEN 300 ELSE 0 END
++ CASE WHEN s.document @@ %(named)s::tsquery THEN 600 ELSE 0 END
 
 -- name: fuzzy_points
 -- All alike: what was meant is told by comparing the names, outside the database.
