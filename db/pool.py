@@ -54,8 +54,9 @@ class DatabasePool:
         idle_in_transaction_timeout: float = 60.0,
         max_lifetime: float = 3600.0,
     ) -> None:
-        if not 0 <= min_size <= max_size or max_size < 1:
+        if min_size < 0 or max_size < 1:
             raise ValueError(f"pool sizes make no sense: min_size={min_size} max_size={max_size}")
+        min_size = min(min_size, max_size)
         self._timeout = timeout
         self._min_size, self._max_size = min_size, max_size
         self._pid = os.getpid()

@@ -27,6 +27,8 @@ class Session(connection):
 
     expires_at: float
     idle_since: float
+    is_new = True
+    """Nobody has given it back yet: there is nothing to check."""
     settings: str | None = None
     """SET LOCAL statements for every transaction, where the settings could not be given when connecting."""
 
@@ -37,6 +39,8 @@ class Session(connection):
 
     def is_sound(self) -> bool:
         """Tell whether it can be lent: young enough, and the server is still at its other end."""
+        if self.is_new:
+            return True
         if self.closed or time.monotonic() > self.expires_at or self._has_something_to_say():
             return False
         if self.idle_seconds < CHECK_AFTER_IDLE_SECONDS:

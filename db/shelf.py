@@ -57,6 +57,7 @@ class Shelf(ThreadedConnectionPool):
         """Keep a connection, unless it is broken, to be closed, or the shelf is closed."""
         with self._lock:
             del self._used[self._rused.pop(id(conn))]
+            conn.is_new = False
             if close or self.closed:
                 conn.close()
             if conn.closed:
