@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test lint format schema clean
+.PHONY: help install demo up test lint format schema clean docs-reference
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -43,3 +43,9 @@ schema: $(STAMP) ## write schema.sql anew from the migrations
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist site
+
+docs-reference: $(STAMP) ## write what the documents quote from the code: the settings table, the event's schema
+	$(BIN)/python -m worker.reference schema > docs/audio-processed.schema.json
+	$(BIN)/python -m worker.reference settings > $(VENV)/settings.md
+	sed -i -e '/^| variable | default /,/^$$/{/^$$/!d}' README.md
+	sed -i -e '/^Every setting is an environment variable/{n;r $(VENV)/settings.md' -e '}' README.md

@@ -17,6 +17,11 @@ from db.limits import PATH_MAX, PATH_PATTERN, TEXT_MAX, YEAR_MAX, YEAR_MIN
 _UNWANTED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff\ud800-\udfff]")
 _BREAKS = re.compile(r"[\t\n\r\u2028\u2029]+")
 _YEAR = re.compile(r"\s*(\d{4})(?:[-/.T ].*)?\s*", re.DOTALL)
+_SPACE = (
+    " \t\u00a0\u1680\u180e\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u200b"
+    "\u202f\u205f\u2060\u3000"
+)
+"""Every space of Unicode, and those without a width; inside a name they may matter, around it they do not."""
 _SHOWN = 60
 
 
@@ -47,7 +52,7 @@ def clean_text(value: Any, info: ValidationInfo) -> str | None:
         if kept != text:
             _note(info, "cleaned of control characters")
             text = kept
-    stripped = text.strip()
+    stripped = text.strip(_SPACE)
     if len(stripped) != len(text):
         _note(info, "cleaned of surrounding space")
     if not stripped:

@@ -30,6 +30,7 @@ def cleaned(field, value):
     [
         ("title", "Jóga", "Jóga", None),
         ("title", "  Jóga\t", "Jóga", "surrounding space"),
+        ("title", "\u200bJóga\u200b", "Jóga", "surrounding space"),
         ("title", "Jó\x00ga", "Jóga", "control characters"),
         ("title", "\ufeffJóga", "Jóga", "control characters"),
         ("title", "Jóga\ud800", "Jóga", "control characters"),
@@ -227,4 +228,4 @@ def test_whatever_arrives_is_an_event_or_is_refused_with_reasons(raw):
 
 def test_the_published_schema_is_that_of_the_code():
     committed = Path(__file__).parents[2] / "docs" / "audio-processed.schema.json"
-    assert json.loads(committed.read_text()) == json_schema(), "run: make schema"
+    assert json.loads(committed.read_text()) == json_schema(), "run: make docs-reference"

@@ -8,7 +8,7 @@ from db.read.status import SystemStatus, read_status
 from db.read.tracks import get_all_audio_metadata
 from worker.app import create_app
 from worker.cli.connect import reading
-from worker.cli.output import AsJson, cell, console, length, print_json, span, table
+from worker.cli.output import AsJson, cell, console, length, print_json, span, table, wide
 from worker.messages import queue_depth, unacknowledged
 from worker.settings import Settings
 
@@ -43,22 +43,12 @@ def list_tracks(
     if as_json:
         print_json(page)
         return
-    table(
-        ("status", "artist", "title", "album", "year", "length", "updated", "id"),
-        (
-            (
-                track.status.value,
-                track.artist,
-                track.title or track.audio_path,
-                track.album,
-                track.year,
-                length(track.duration),
-                track.updated_at,
-                track.id,
-            )
-            for track in page.tracks
-        ),
+    names = ("status", "artist", "title", *(("album", "year", "length", "updated_at") if wide() else ()), "id")
+    rows = (
+        {**track.model_dump(), "title": track.title or track.audio_path, "length": length(track.duration)}
+        for track in page.tracks
     )
+    table(names, ([row[name] for name in names] for row in rows))
     console.print(f"{len(page.tracks)} of {page.total}", highlight=False)
     if page.next_cursor:
         console.print(f"more: --cursor {page.next_cursor}", highlight=False, soft_wrap=True)

@@ -17,6 +17,7 @@ console = Console(soft_wrap=False)
 errors = Console(stderr=True)
 
 _STYLES = {"COMPLETED": "green", "FAILED": "red", "PROCESSING": "yellow", "PENDING": "cyan"}
+_WIDE = 110
 _UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
 
 
@@ -32,12 +33,17 @@ def print_json(value: Any) -> None:
     print(json.dumps(json.loads(to_json(value)), ensure_ascii=False, indent=2 if sys.stdout.isatty() else None))
 
 
+def wide() -> bool:
+    """Whether there is room for what is nice to have, beside what is needed."""
+    return console.width >= _WIDE
+
+
 def table(columns: Iterable[str], rows: Iterable[Iterable[Any]], *, title: str | None = None) -> None:
     """Print a table that fits the terminal's width."""
     drawn = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
         number = column in {"year", "length", "count", "score", "retries", "attempt"}
-        drawn.add_column(column, justify="right" if number else "left", overflow="ellipsis", no_wrap=column == "id")
+        drawn.add_column(column, justify="right" if number else "left", overflow="fold", no_wrap=column == "id")
     for row in rows:
         drawn.add_row(*(cell(value) for value in row))
     console.print(drawn)

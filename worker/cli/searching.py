@@ -6,7 +6,7 @@ import typer
 
 from db.read.search import search_audio_tracks_advanced
 from worker.cli.connect import reading
-from worker.cli.output import AsJson, console, length, print_json, table
+from worker.cli.output import AsJson, console, length, print_json, table, wide
 from worker.settings import Settings
 
 _HIT = ("id", "artist", "title", "album", "genre", "year", "duration", "format", "audio_path", "score", "match")
@@ -66,10 +66,9 @@ def search(
             }
         )
         return
-    table(
-        ("artist", "title", "album", "year", "length", "match", "id"),
-        ((hit.artist, hit.title, hit.album, hit.year, length(hit.duration), hit.match, hit.id) for hit in page.hits),
-    )
+    names = ("artist", "title", *(("album", "year", "length") if wide() else ()), "match", "id")
+    rows = ({**hit.model_dump(), "length": length(hit.duration)} for hit in page.hits)
+    table(names, ([row[name] for name in names] for row in rows))
     exactly = "" if page.total_is_exact else "at least "
     console.print(f"{exactly}{page.total} found", highlight=False)
     for facet, counts in page.facets.items():

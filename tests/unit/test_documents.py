@@ -1,0 +1,19 @@
+"""The documents say what the code does."""
+
+from pathlib import Path
+
+from worker.cli.demo import sample_lines
+from worker.events import parse_json
+from worker.reference import settings_table
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_readmes_settings_table_is_that_of_the_settings_class():
+    assert settings_table() in (ROOT / "README.md").read_text(encoding="utf-8"), "run: make docs-reference"
+
+
+def test_every_sample_event_is_valid_needs_no_cleaning_and_is_a_track_of_its_own():
+    events = [parse_json(line) for line in sample_lines()]
+    assert len({event.audio_id for event in events}) == len({event.event_id for event in events}) == len(events) == 86
+    assert [event.notes for event in events if event.notes] == []
