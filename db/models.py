@@ -153,3 +153,55 @@ class PoolHealth(Frozen):
     in_use: int
     max_size: int
     checked_at: datetime
+
+
+class ExplainedTier(Frozen):
+    """What one tier of a search did: what it asked the index, how many tracks it gave, how long it took (seconds)."""
+
+    match: Match
+    asked: tuple[str, ...]
+    found: int
+    stopped_at_cap: bool
+    seconds: float
+
+
+class SearchExplanation(Frozen):
+    """How a query was understood, what each tier gave, and the page itself.
+
+    ``required`` are groups of alternatives that all must match; ``corrections`` are what mistyped words may have meant.
+    """
+
+    text: str
+    required: tuple[tuple[str, ...], ...]
+    optional: tuple[str, ...]
+    excluded: tuple[str, ...]
+    filters: dict[str, str]
+    corrections: dict[str, tuple[str, ...]]
+    tiers: tuple[ExplainedTier, ...]
+    timed_out: bool
+    page: SearchPage
+
+
+class SearchReason(Frozen):
+    """Whether a query finds one track, how, and the reasons in sentences."""
+
+    found: bool
+    match: Match | None
+    score: float | None
+    reasons: tuple[str, ...]
+
+
+class SearchDifference(Frozen):
+    """A query that would be answered differently: the tracks on its first page, before and after."""
+
+    query: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+class ReadModelLag(Frozen):
+    """How far the read model is behind: completed tracks missing from it, and tracks folded by another version."""
+
+    missing: int
+    outdated: int
+    folding_version: int

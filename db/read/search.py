@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from db.models import FacetCount, SearchHit, SearchPage
 from db.read.highlights import highlights
@@ -10,7 +11,13 @@ from db.read.search_run import Found, newest, run_search
 from db.statements import Connection, Row
 from db.status import TrackStatus
 
-__all__ = ["search_audio_tracks", "search_audio_tracks_advanced"]
+_DEFAULTS: dict[str, Any] = dict.fromkeys(
+    (
+        *("cursor", "status", "artist", "album", "genre", "format", "min_rank"),
+        *("year_min", "year_max", "duration_min", "duration_max"),
+    )
+) | {"limit": 20, "offset": 0, "facets": (), "highlight": False}
+__all__ = ["checked", "page_of", "search_audio_tracks", "search_audio_tracks_advanced"]
 
 
 def search_audio_tracks(conn: Connection, query: str, *, limit: int = 20, offset: int = 0) -> list[SearchHit]:
@@ -54,15 +61,12 @@ def search_audio_tracks_advanced(
     Raises ValidationError naming everything that is wrong, DatabaseTimeoutError where nothing was found within 3 s,
     DatabaseOperationError.
     """
-    request = check(
+    request = checked(
         query,
         limit=limit,
         offset=offset,
         cursor=cursor,
         status=status,
-        min_rank=min_rank,
-        facets=facets,
-        highlight=highlight,
         artist=artist,
         album=album,
         genre=genre,
@@ -71,8 +75,16 @@ def search_audio_tracks_advanced(
         year_max=year_max,
         duration_min=duration_min,
         duration_max=duration_max,
+        min_rank=min_rank,
+        facets=facets,
+        highlight=highlight,
     )
     return page_of(conn, request, run_search(conn, request))
+
+
+def checked(query: str, **asked: Any) -> Request:
+    """Return the request for a search with parameters of search_audio_tracks_advanced. Raises ValidationError."""
+    return check(query, **(_DEFAULTS | asked))
 
 
 def page_of(conn: Connection, request: Request, found: Found) -> SearchPage:
