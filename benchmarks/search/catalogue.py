@@ -19,7 +19,9 @@ _COMMON = (
     "dance new song black blue rock road so this that not can how when why who wild dream summer rain fire star lost "
     "sun moon money god la mi el amor de que vida corazón noche я ты ночь любовь 愛 夜 夢 사랑"
 ).split()
-_SYLLABLES = "ka lo mi ren ta vo shi dor el an bru ces dy fen gar hul is jo kor lam mer nos ov pri qua ras sen tur".split()
+_SYLLABLES = (
+    "ka lo mi ren ta vo shi dor el an bru ces dy fen gar hul is jo kor lam mer nos ov pri qua ras sen tur".split()
+)
 _GENRES = ("Rock", "Pop", "Jazz", "Electronic", "Hip-Hop", "Classical", "Metal", "Folk")
 _FORMATS = ("MP3", "FLAC", "AAC", "OGG")
 
@@ -50,7 +52,9 @@ def _read(directory: Path) -> Names:
                 found.titles.append(row["title"][:200])
                 found.artists.append(row["artist"][:200])
                 found.albums.append((row.get("album") or row["title"])[:200])
-                found.genres.append((row.get("genre") or random.Random(row["title"]).choice(_GENRES)).split("|")[0][:50])
+                found.genres.append(
+                    (row.get("genre") or random.Random(row["title"]).choice(_GENRES)).split("|")[0][:50]
+                )
     return found
 
 
