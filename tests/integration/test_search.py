@@ -18,7 +18,6 @@ from db.reindex_preview import preview_reindex
 from db.write.reindex import reindex
 from db.write.search_index import index_tracks
 
-
 OPERATORS = [
     '"',
     "-",

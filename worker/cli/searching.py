@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from db.read.search import search_audio_tracks_advanced
+from db.models import SearchExplanation
+from db.read.search_explain import explain_search
 from worker.cli.connect import reading
 from worker.cli.output import AsJson, console, length, print_json, table, wide
 from worker.settings import Settings
@@ -29,6 +30,7 @@ def search(
     year_min: Annotated[int | None, typer.Option(help="Only from this year on.")] = None,
     year_max: Annotated[int | None, typer.Option(help="Only up to this year.")] = None,
     facets: Annotated[str | None, typer.Option(help="Count by these, with commas: artist,genre,year …")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Say how the query was understood and what found what.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search the catalogue, best hit first.
@@ -40,7 +42,7 @@ def search(
     """
     query = " ".join(words)
     with reading(Settings()) as conn:
-        page = search_audio_tracks_advanced(
+        explanation = explain_search(
             conn,
             query,
             limit=limit,
@@ -54,6 +56,7 @@ def search(
             year_max=year_max,
             facets=tuple(name.strip() for name in facets.split(",")) if facets else (),
         )
+    page = explanation.page
     if as_json:
         print_json(
             {
@@ -64,8 +67,11 @@ def search(
                 "hits": [{name: getattr(hit, name) for name in _HIT} for hit in page.hits],
                 "facets": page.facets,
             }
+            | ({"explanation": explanation.model_dump(exclude={"page"})} if explain else {})
         )
         return
+    if explain:
+        _print_explanation(explanation)
     names = ("artist", "title", *(("album", "year", "length") if wide() else ()), "match", "id")
     rows = ({**hit.model_dump(), "length": length(hit.duration)} for hit in page.hits)
     table(names, ([row[name] for name in names] for row in rows))
@@ -75,3 +81,28 @@ def search(
         table((facet, "count"), ((count.value, count.count) for count in counts))
     if page.next_cursor:
         console.print(f"more: --cursor {page.next_cursor}", highlight=False, soft_wrap=True)
+
+
+def _print_explanation(explanation: SearchExplanation) -> None:
+    said = {
+        "all of": " & ".join(" OR ".join(group) for group in explanation.required),
+        "if at all": ", ".join(explanation.optional),
+        "none of": ", ".join(explanation.excluded),
+        "filters": ", ".join(f"{name} {value}" for name, value in explanation.filters.items()),
+        "may mean": "; ".join(f"{word}: {', '.join(near)}" for word, near in explanation.corrections.items()),
+    }
+    table(("understood", "as"), ((name, text) for name, text in said.items() if text))
+    table(
+        ("tier", "found", "took", "asked"),
+        (
+            (
+                tier.match,
+                f"{tier.found}{'+' if tier.stopped_at_cap else ''}",
+                f"{tier.seconds * 1000:.1f} ms",
+                " then ".join(tier.asked),
+            )
+            for tier in explanation.tiers
+        ),
+    )
+    if explanation.timed_out:
+        console.print("the search ran out of time: these are the best hits so far", highlight=False)

@@ -8,6 +8,7 @@ import typer
 from db.errors import ResourceNotFoundError
 from db.models import AudioTrack, HistoryEntry
 from db.read.history import get_track_history
+from db.read.search_explain import why_found
 from db.read.searchable import Searchable, explain_searchable
 from db.read.tracks import get_audio_metadata_by_id
 from db.statements import Connection
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
 
 def show(
     audio_id: Annotated[str, typer.Argument(metavar="ID", help="The track's id.")],
+    query: Annotated[str | None, typer.Option(help="Say why this search finds the track or does not.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a track: its metadata, its whole timeline, and why it is or isn't searchable.
@@ -35,10 +37,15 @@ def show(
             raise ResourceNotFoundError(f"there is no track {audio_id}; `tonearm list` shows those there are")
         timeline = _whole_history(conn, track.id)
         found = explain_searchable(conn, track)
+        reason = None if query is None else why_found(conn, track.id, query)
     if as_json:
-        print_json({"track": track, "timeline": [_line(entry) for entry in timeline], **found._asdict()})
+        shown = {"track": track, "timeline": [_line(entry) for entry in timeline], **found._asdict()}
+        print_json(shown if reason is None else shown | {"query": reason})
         return
     _print_track(track, found)
+    if reason is not None:
+        verdict = "finds it" if reason.found else "does not find it"
+        console.print(f"  {cell(query)} {verdict}: {cell('; '.join(reason.reasons))}\n", highlight=False, soft_wrap=True)
     _print_timeline(timeline)
 
 
