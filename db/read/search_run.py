@@ -23,6 +23,8 @@ _SQL = statements("search")
 _STATEMENT_SECONDS: Final = 2.0
 _SEARCH_SECONDS: Final = 3.0
 _FUZZY_BELOW: Final = 10
+_WHOLE_POINTS: Final = 8_000
+"""From here on a hit is nearly the whole of what was typed: nobody meant something else."""
 _FUZZY_BRANCH, _FUZZY_CAP = 80, 240
 _COMMON_FOR_SECONDS: Final = 300.0
 _common: dict[str, tuple[float, dict[str, float]]] = {}
@@ -116,6 +118,7 @@ class _Run:
         self.filtered = filter_query(self.query, request.filters)
         self.seen: list[str] = []
         self.began = time.monotonic()
+        self.best = 0
         after = request.after
         signs = [term.name.sign for group in self.query.groups for term in group if term.name.sign]
         self.shared: dict[str, Any] = request.filters._asdict() | {
@@ -138,8 +141,9 @@ class _Run:
         parameters |= {"cap": cap, "branch_cap": branch_cap, "wanted": max(wanted, 1)}
         began = time.monotonic()
         taken = fetch_all(self.conn, text, parameters)
-        found = taken[0]["found"] if taken else 0
-        capped = bool(taken) and taken[0]["taken"] >= cap
+        found, capped = taken[0]["found"], taken[0]["taken"] >= cap
+        self.best = max(self.best, taken[0]["best"] or 0)
+        taken = [row for row in taken if row["id"] is not None]
         self.found.tiers.append(TierRun(tier.match, tier.branches, found, capped, time.monotonic() - began))
         self.seen.append(tier.seen)
         if rows is None:
@@ -161,7 +165,8 @@ class _Run:
                 self.found.total_is_exact = False
                 return
             self.take(plan(self.query, common=common))
-        if not exact and self.found.total < _FUZZY_BELOW:
+        whole = self.best >= _WHOLE_POINTS
+        if not exact and not whole and self.found.total < _FUZZY_BELOW:
             self.fuzzy()
 
     def fuzzy(self) -> None:

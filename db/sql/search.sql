@@ -40,21 +40,20 @@ WITH found AS (
     SELECT doc_id, least(%(most)s, greatest(%(least)s, ({points}) + ({bonus})))::integer AS points
     FROM (SELECT * FROM ({branches}) each LIMIT %(cap)s) s
 ),
-ranked AS (
-    SELECT doc_id, points, count(*) OVER () AS found, (SELECT count(*) FROM found) AS taken
-    FROM (SELECT DISTINCT ON (points, doc_id) doc_id, points FROM found ORDER BY points DESC, doc_id) each
-    ORDER BY points DESC, doc_id
-)
-SELECT s.id, s.doc_id, s.title, s.artist, s.album, s.genre, s.year, s.duration, s.format, s.audio_path,
-       best.points, best.found, best.taken
-FROM (
-    SELECT doc_id, points, found, taken FROM ranked
-    WHERE (%(after_points)s::integer IS NULL OR (-points, doc_id) > (-%(after_points)s::integer, %(after_doc)s::bigint))
-      AND (%(least_points)s::integer IS NULL OR points >= %(least_points)s::integer)
-    ORDER BY points DESC, doc_id
-    LIMIT %(wanted)s
-) best JOIN track_search s USING (doc_id)
-ORDER BY best.points DESC, best.doc_id
+summary AS (SELECT count(DISTINCT doc_id) AS found, max(points) AS best, count(*) AS taken FROM found)
+SELECT page.*, summary.found, summary.best, summary.taken
+FROM summary LEFT JOIN (
+    SELECT s.id, s.doc_id, s.title, s.artist, s.album, s.genre, s.year, s.duration, s.format, s.audio_path, best.points
+    FROM (
+        SELECT DISTINCT ON (points, doc_id) points, doc_id FROM found
+        WHERE (%(after_points)s::integer IS NULL
+               OR (-points, doc_id) > (-%(after_points)s::integer, %(after_doc)s::bigint))
+          AND (%(least_points)s::integer IS NULL OR points >= %(least_points)s::integer)
+        ORDER BY points DESC, doc_id
+        LIMIT %(wanted)s
+    ) best JOIN track_search s USING (doc_id)
+) page ON true
+ORDER BY page.points DESC, page.doc_id
 
 -- name: branch
 -- One branch of a tier: its index condition, then whatever else is asked of a track.

@@ -101,6 +101,15 @@ def test_offset_and_cursor_give_the_same_pages(conn, add):
     assert ids(by_cursor) == ids(by_offset)
 
 
+def test_later_pages_count_what_earlier_pages_showed(conn, add):
+    add(*(track("Love") for _ in range(12)), track("Love Story"), track("Luve"))
+    first = search_audio_tracks_advanced(conn, "love", limit=12)
+    second = search_audio_tracks_advanced(conn, "love", limit=12, cursor=first.next_cursor)
+    assert {hit.match for hit in first.hits} == {"exact"}
+    assert [hit.match for hit in second.hits] == ["words"]
+    assert (second.total, second.total_is_exact) == (first.total, first.total_is_exact) == (13, True)
+
+
 def test_a_total_beyond_the_cap_says_at_least(conn, add):
     add(*(track("Love", f"Artist {n}") for n in range(CAP + 20)))
     page = search_audio_tracks_advanced(conn, "love", limit=5)
@@ -125,18 +134,18 @@ def test_a_cursor_of_another_query_is_refused(conn, add):
 @pytest.mark.parametrize(
     ("asked", "found"),
     [
-        ({"artist": "bjork"}, {"a"}),
-        ({"album": "POST"}, {"a"}),
-        ({"genre": "rock"}, {"b", "c"}),
-        ({"format": "flac"}, {"a", "c"}),
-        ({"year_min": 1995}, {"a", "b"}),
-        ({"year_min": 1995, "year_max": 1995}, {"a"}),
-        ({"year_max": 1990}, {"c"}),
-        ({"duration_min": 200}, {"b", "c"}),
-        ({"duration_max": 200.5}, {"a"}),
-        ({"genre": "rock", "format": "MP3"}, {"b"}),
-        ({"min_rank": 0.99}, set()),
-        ({"status": "COMPLETED"}, set()),
+        ({"artist": "bjork"}, "a"),
+        ({"album": "POST"}, "a"),
+        ({"genre": "rock"}, "bc"),
+        ({"format": "flac"}, "ac"),
+        ({"year_min": 1995}, "ab"),
+        ({"year_min": 1995, "year_max": 1995}, "a"),
+        ({"year_max": 1990}, "c"),
+        ({"duration_min": 200}, "bc"),
+        ({"duration_max": 200.5}, "a"),
+        ({"genre": "rock", "format": "MP3"}, "b"),
+        ({"min_rank": 0.99}, ""),
+        ({"status": "COMPLETED"}, ""),
     ],
     ids=str,
 )
@@ -153,7 +162,7 @@ def test_filters_narrow(conn, add, asked, found):
         )
     )
     page = search_audio_tracks_advanced(conn, "isobel", **asked)
-    assert {names[audio_id] for audio_id in ids(page)} == found
+    assert "".join(sorted(names[audio_id] for audio_id in ids(page))) == found
 
 
 def test_facets_count_the_hits(conn, add):

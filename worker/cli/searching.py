@@ -30,7 +30,9 @@ def search(
     year_min: Annotated[int | None, typer.Option(help="Only from this year on.")] = None,
     year_max: Annotated[int | None, typer.Option(help="Only up to this year.")] = None,
     facets: Annotated[str | None, typer.Option(help="Count by these, with commas: artist,genre,year …")] = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Say how the query was understood and what found what.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Say how the query was understood and what found what.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Search the catalogue, best hit first.

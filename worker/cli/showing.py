@@ -45,7 +45,9 @@ def show(
     _print_track(track, found)
     if reason is not None:
         verdict = "finds it" if reason.found else "does not find it"
-        console.print(f"  {cell(query)} {verdict}: {cell('; '.join(reason.reasons))}\n", highlight=False, soft_wrap=True)
+        console.print(
+            f"  {cell(query)} {verdict}: {cell('; '.join(reason.reasons))}\n", highlight=False, soft_wrap=True
+        )
     _print_timeline(timeline)
 
 
