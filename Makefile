@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test lint format schema clean docs-reference
+.PHONY: help install demo up test bench-search lint format schema clean docs-reference
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,10 @@ lint: $(STAMP) ## ruff, mypy --strict, import-linter
 format: $(STAMP) ## let ruff put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-search: $(STAMP) ## measure search against the obvious SQL and Tantivy (DATA=directory of real names)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embedded,dev,bench]'
+	PYTHONPATH=. $(BIN)/python benchmarks/search/run.py $(if $(DATA),--data $(DATA)) $(BENCH)
 
 schema: $(STAMP) ## write schema.sql anew from the migrations
 	$(BIN)/python -m tests.migration.schema
