@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test bench-search lint format schema clean docs-reference
+.PHONY: help install demo up test bench bench-search lint format schema clean docs-reference
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -27,6 +27,10 @@ up: $(STAMP) ## migrate and run a worker (embedded servers unless DATABASE_URL /
 
 test: $(STAMP) ## run the whole suite on the embedded PostgreSQL and broker
 	$(PYTEST) -n 2 --dist loadfile
+
+bench: $(STAMP) ## measure against other ways of doing it (under 15 minutes on two cores)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-# ruff: noqa: S311, SIM905 - chance here is for the same catalogue each time; words read better as a line
+# ruff: noqa: SIM905 - words read better as a line
 """A catalogue of any size with the word frequencies of a real one: names cut apart and joined anew, always the same.
 
 ``names(directory)`` reads tab-separated files (``*.tsv``, ``*.tsv.gz``) with columns title, artist and, where there
