@@ -6,7 +6,7 @@ from celery import Celery
 from celery.signals import setup_logging, worker_process_init
 from kombu.entity import Exchange, Queue
 
-from worker import process, sweeper
+from worker import heartbeat, metrics, process, sweeper
 from worker.settings import Settings
 from worker.telemetry import configure_logging
 
@@ -84,6 +84,8 @@ def create_app(settings: Settings | None = None) -> Celery:
     app = Celery("tonearm", set_as_current=settings is None)
     app.add_defaults(lambda: configuration(settings or Settings()))
     app.steps["worker"].add(sweeper.SweeperStep)
+    app.steps["worker"].add(metrics.MetricsStep)
+    app.steps["consumer"].add(heartbeat.HeartbeatStep)
     return app
 
 

@@ -129,6 +129,11 @@ class SweeperStep(bootsteps.StartStopStep):
         self._sweeper: Sweeper | None = None
         self._pool: DatabasePool | None = None
 
+    @property
+    def last_run(self) -> float | None:
+        """When the last sweep ended well, Unix time."""
+        return self._sweeper.last_run if self._sweeper else None
+
     def start(self, _worker: Any) -> None:
         """Start sweeping; the database need not be up yet."""
         settings = Settings()

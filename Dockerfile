@@ -1,0 +1,29 @@
+# One image for the worker, the migrations, the command line and Flower.
+ARG PYTHON_IMAGE=python:3.13-slim-trixie
+
+FROM ${PYTHON_IMAGE} AS build
+WORKDIR /src
+# Without pip inside: the environment that goes into the final image holds nothing that can install.
+RUN python3 -m venv --without-pip /opt/tonearm
+COPY constraints.txt pyproject.toml README.md LICENSE ./
+COPY db db
+COPY migrations migrations
+COPY worker worker
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m pip --python /opt/tonearm/bin/python install --quiet --constraint constraints.txt .
+
+FROM ${PYTHON_IMAGE}
+RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tonearm
+COPY --from=build /opt/tonearm /opt/tonearm
+# SIGTERM is made the soft shutdown (SIGQUIT): attempts get five seconds to end, what is left is given back.
+ENV PATH=/opt/tonearm/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    LOG_FORMAT=json \
+    REMAP_SIGTERM=SIGQUIT
+USER 10001:10001
+WORKDIR /tmp
+EXPOSE 9808
+HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["tonearm", "health"]
+# Without a shell around it: PID 1 is Celery's own parent process, which gets the signals and reaps its children.
+CMD ["celery", "--app=worker.app", "worker"]
