@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test bench bench-search lint format schema clean docs-reference
+.PHONY: help install demo up test bench bench-search lint format schema clean docs-reference test-docker env
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,15 @@ test: $(STAMP) ## run the whole suite on the embedded PostgreSQL and broker
 bench: $(STAMP) ## measure against other ways of doing it (under 15 minutes on two cores)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks
+
+test-docker: $(STAMP) ## run the suite on PostgreSQL and Redis images, and the compose file end to end
+	$(PYTEST) -m docker -p no:xdist tests/docker
+
+env: ## write .env with a random password in every empty place
+	@test ! -e .env || { echo ".env is there already: remove it first if its passwords may go"; exit 1; }
+	@umask 077; while IFS= read -r line; do case $$line in *=) line=$$line$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n');; esac; \
+		echo "$$line"; done < .env.example > .env
+	@echo "wrote .env"
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

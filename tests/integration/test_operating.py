@@ -155,7 +155,7 @@ def test_what_is_unhealthy_is_said_without_its_password(beats):
     assert "hunter2" not in repr(checks)
 
 
-def test_the_heartbeat_of_a_dead_worker_is_removed_and_does_not_count(beats, directory):
+def test_the_heartbeat_of_a_dead_worker_is_removed_and_does_not_count(beats):
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     beats.mkdir()
