@@ -26,7 +26,7 @@ up: $(STAMP) ## migrate and run a worker (embedded servers unless DATABASE_URL /
 	$(BIN)/tonearm up
 
 test: $(STAMP) ## run the whole suite on the embedded PostgreSQL and broker
-	$(PYTEST) -n 2 --dist loadfile
+	$(PYTEST) -n 2 --dist loadfile -m 'not docker'
 
 bench: $(STAMP) ## measure against other ways of doing it (under 15 minutes on two cores)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
