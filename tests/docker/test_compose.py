@@ -50,7 +50,7 @@ class Compose:
 
     def run(self, *arguments, stdin=None, check=True):
         done = subprocess.run(
-            ["docker", "compose", "--project-name", self._project, "--env-file", str(self._environment_file), *arguments],
+            ["docker", "compose", "-p", self._project, "--env-file", str(self._environment_file), *arguments],
             cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
             env={k: v for k, v in os.environ.items() if not k.endswith("PASSWORD")},
         )  # fmt: skip

@@ -23,7 +23,7 @@ def test_the_integration_suite_passes_on_the_images_of_postgresql_and_redis(monk
             "TEST_BROKER_URL": f"redis://127.0.0.1:{broker.get_exposed_port(6379)}/0",
         }
         done = subprocess.run(
-            [sys.executable, "-m", "pytest", "-q", "-x", "-n", "2", "--dist", "loadfile", "-m", "not docker", "tests/integration"],
+            [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "tests/integration"],
             cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout[-4000:]
