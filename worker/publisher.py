@@ -1,7 +1,11 @@
 """What an upload service imports: ``Publisher().publish(event)``."""
 
+import os
+import threading
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from itertools import islice
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 from uuid import UUID
@@ -14,12 +18,15 @@ from db.statements import Connection
 from db.write import inbox
 from worker.app import create_app
 from worker.events import BATCH_MAX, AudioProcessed, Event, InvalidEventError, parse_event
+from worker.gathering import Gatherer
 from worker.messages import OperationalError, send
 from worker.settings import Settings
 
 log = structlog.get_logger()
 
 _BROKER_REST_SECONDS = 1.0
+_BATCHES_WAITING = 20
+"""How many batches of lingering events may wait before those who publish wait, too."""
 
 
 class Receipt(NamedTuple):
@@ -39,11 +46,18 @@ class Receipt(NamedTuple):
 
 
 class Publisher:
-    """Publishes audio-processed events; thread-safe.
+    """Publishes audio-processed events; thread-safe, and usable in a forked child, which opens its own connections.
 
     With ``durable`` (the default) an event is stored in the inbox, and its track as PENDING, before it is enqueued:
     from then on nothing that dies can lose it. Without, the worker stores it, and only the broker is needed.
-    ``settings`` default to the environment. Close it, or use it as a context manager.
+
+    With ``linger`` (seconds, such as 0.01) single events are gathered into batches of up to ``max_batch`` by a thread:
+    ``publish`` still returns once its event is stored, and threads that publish at the same time share the cost;
+    ``submit`` does not wait.
+
+    ``settings`` default to the environment. ``queue`` is where the messages go, such as worker.app.BACKFILL_QUEUE for
+    a mass import. Close it, or use it as a context manager: what lingers is delivered then, and at the interpreter's
+    exit.
     """
 
     def __init__(
@@ -53,36 +67,103 @@ class Publisher:
         durable: bool = True,
         pool: DatabasePool | None = None,
         queue: str | None = None,
+        linger: float | None = None,
+        max_batch: int = 500,
     ) -> None:
+        if not 1 <= max_batch <= BATCH_MAX:
+            raise ValidationError(f"max_batch is {max_batch}, not between 1 and {BATCH_MAX}")
+        if linger is not None and not 0 <= linger <= threading.TIMEOUT_MAX:
+            raise ValidationError(f"linger is {linger} seconds, not 0 or more")
         self._settings = settings or Settings()
-        self._app = create_app(self._settings)
         self._durable = durable
-        self._own_pool = durable and pool is None
-        self._pool = pool if pool or not durable else DatabasePool(self._settings.database(), min_size=1, max_size=4)
+        self._given_pool = pool
         self._queue = queue
+        self._linger, self._max_batch = linger, max_batch
+        self._open()
+
+    def _open(self) -> None:
+        self._pid = os.getpid()
+        self._app = create_app(self._settings)
+        self._own_pool = self._durable and self._given_pool is None
+        self._pool = (
+            DatabasePool(self._settings.database(), min_size=1, max_size=4) if self._own_pool else self._given_pool
+        )
+        self._gatherer = (
+            Gatherer(
+                self.publish_parsed,
+                linger=self._linger,
+                max_batch=self._max_batch,
+                max_waiting=_BATCHES_WAITING * self._max_batch,
+            )
+            if self._linger is not None
+            else None
+        )
         self._broker_rests_until = 0.0
 
-    def publish(self, event: Mapping[str, Any] | AudioProcessed) -> Receipt:
-        """Publish one event. Raises ValidationError, with every reason, where it is invalid."""
-        receipt = self.publish_many([event])[0]
+    def publish(self, event: Mapping[str, Any] | AudioProcessed, *, conn: Connection | None = None) -> Receipt:
+        """Publish one event. Raises ValidationError, with every reason, where it is invalid.
+
+        With ``conn`` the event becomes part of that connection's transaction: whether it is published is decided by
+        the caller's commit, and the sweeper enqueues it after that.
+        """
+        if conn is not None:
+            receipt = _store(conn, _parse(_plain(event)))
+        elif self._linger is not None:
+            receipt = self.submit(event).result()
+        else:
+            receipt = self.publish_parsed([_parse(_plain(event))])[0]
         if receipt.errors:
             raise ValidationError(receipt.errors)
         return receipt
+
+    def submit(self, event: Mapping[str, Any] | AudioProcessed) -> "Future[Receipt]":
+        """Hand over one event to go with the next batch, and do not wait; a publisher with ``linger`` only.
+
+        The future gives the receipt once the event is stored (not ``durable``: enqueued), or raises the error of the
+        database or broker; an invalid event has ``errors`` in its receipt. Waits while too many events wait already.
+        """
+        if self._linger is None:
+            raise ValidationError("submit is for publishers with a linger: Publisher(linger=0.01)")
+        self._reopen_after_fork()
+        return self._lingering().submit(_parse(_plain(event)))
+
+    def flush(self) -> None:
+        """Return once everything submitted so far is stored and handed to the broker."""
+        self._reopen_after_fork()
+        if self._linger is not None:
+            self._lingering().flush()
+
+    def _lingering(self) -> "Gatherer[Event | InvalidEventError, Receipt]":
+        if self._gatherer is None:
+            raise MusicLibraryError("the publisher is closed: open another one")
+        return self._gatherer
+
+    def _reopen_after_fork(self) -> None:
+        if os.getpid() != self._pid:
+            self._open()
 
     def publish_many(
         self, events: Iterable[Mapping[str, Any] | AudioProcessed], *, batch_size: int = 500
     ) -> list[Receipt]:
         """Publish many events in batch messages; one receipt each, in order. Invalid ones are kept and reported."""
+        return list(self.publish_stream(events, batch_size=batch_size))
+
+    def publish_stream(
+        self, events: Iterable[Mapping[str, Any] | AudioProcessed], *, batch_size: int = 500
+    ) -> Iterator[Receipt]:
+        """Publish as many events as there are, as publish_many does, with one batch in memory at a time.
+
+        An iterator: events are published as the receipts are asked for.
+        """
         if not 1 <= batch_size <= BATCH_MAX:
             raise ValidationError(f"batch_size is {batch_size}, not between 1 and {BATCH_MAX}")
-        sent = [event.model_dump(mode="json") if isinstance(event, AudioProcessed) else event for event in events]
-        receipts: list[Receipt] = []
-        for start in range(0, len(sent), batch_size):
-            receipts += self.publish_parsed([_parse(raw) for raw in sent[start : start + batch_size]])
-        return receipts
+        coming = iter(events)
+        while batch := [_parse(_plain(event)) for event in islice(coming, batch_size)]:
+            yield from self.publish_parsed(batch)
 
     def publish_parsed(self, events: Sequence[Event | InvalidEventError]) -> list[Receipt]:
         """Publish one batch that was parsed already: the errors in it are kept among the rejected events."""
+        self._reopen_after_fork()
         good = {event.event_id: event for event in events if isinstance(event, Event)}
         bad = [error for error in events if isinstance(error, InvalidEventError)]
         new = set(good)
@@ -130,7 +211,11 @@ class Publisher:
                 inbox.mark_not_enqueued(conn, [event.event_id for event in events])
 
     def close(self) -> None:
-        """Close what this publisher opened."""
+        """Deliver what lingers and close what this publisher opened. Closing twice is harmless."""
+        if os.getpid() != self._pid:
+            return  # a forked child that published nothing: all of this is its parent's
+        if self._gatherer is not None:
+            self._gatherer.close()
         self._app.close()
         if self._own_pool and self._pool is not None:
             self._pool.close()
@@ -144,16 +229,23 @@ class Publisher:
         self.close()
 
 
-def _parse(raw: Mapping[str, Any]) -> Event | InvalidEventError:
+def _plain(event: Mapping[str, Any] | AudioProcessed) -> object:
+    if isinstance(event, AudioProcessed):
+        return event.model_dump(mode="json")
+    return dict(event) if isinstance(event, Mapping) else event
+
+
+def _parse(raw: object) -> Event | InvalidEventError:
     try:
-        return parse_event(dict(raw) if isinstance(raw, Mapping) else raw)
+        return parse_event(raw)
     except InvalidEventError as error:
         return error
 
 
-def store(conn: Connection, event: Mapping[str, Any]) -> Receipt:
-    """Store one event in the caller's own transaction; the sweeper enqueues it once that is committed."""
-    parsed = parse_event(dict(event))
-    new = inbox.store_events(conn, [parsed.inbox_row()])
+def _store(conn: Connection, event: Event | InvalidEventError) -> Receipt:
+    """Store an event in the caller's own transaction; one that is invalid leaves no trace there."""
+    if isinstance(event, InvalidEventError):
+        return Receipt(None, None, errors=tuple(event.reasons))
+    new = inbox.store_events(conn, [event.inbox_row()])
     inbox.mark_not_enqueued(conn, list(new))
-    return Receipt(parsed.event_id, parsed.audio_id, stored=True, duplicate=not new)
+    return Receipt(event.event_id, event.audio_id, stored=True, duplicate=not new)

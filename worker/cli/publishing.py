@@ -10,6 +10,7 @@ from typing import IO, Annotated
 import typer
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from worker.app import BACKFILL_QUEUE
 from worker.cli.output import AsJson, console, errors, fail, print_json
 from worker.events import PAYLOAD_MAX_BYTES, Event, InvalidEventError, parse_json
 from worker.publisher import Publisher
@@ -45,6 +46,9 @@ def register(app: typer.Typer) -> None:
 def publish(
     files: Annotated[list[str], typer.Argument(help="Files of JSON lines, one event each; - is standard input.")],
     as_json: AsJson = False,
+    backfill: Annotated[
+        bool, typer.Option("--backfill", help="A mass import: workers apply what is published otherwise first.")
+    ] = False,
 ) -> None:
     """Publish events from JSON lines.
 
@@ -57,7 +61,7 @@ def publish(
     tally = Tally()
     with ExitStack() as opened:
         sources = [(name, opened.enter_context(_open(name))) for name in files]
-        publisher = opened.enter_context(Publisher(Settings()))
+        publisher = opened.enter_context(Publisher(Settings(), queue=BACKFILL_QUEUE if backfill else None))
         with _progress() as progress:
             for name, source in sources:
                 total = None if name == "-" else max(1, Path(name).stat().st_size)
