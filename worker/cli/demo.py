@@ -71,6 +71,7 @@ def _worker(settings: Settings, log: Path) -> "Iterator[subprocess.Popen[bytes]]
         "DATABASE_URL": settings.database(),
         "BROKER_URL": settings.broker(),
         "LOG_FORMAT": "json",
+        "TMPDIR": str(log.parent),  # what a worker that was killed would leave goes with the rest
     }
     command = [sys.executable, "-m", "celery", "-A", "worker.app", "worker", "--concurrency", "2"]
     with log.open("wb") as output:
