@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test bench bench-search lint format schema clean docs-reference test-docker env
+.PHONY: help install demo up test test-pgbouncer coverage bench bench-search lint format schema clean docs-reference test-docker env
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,7 +26,7 @@ up: $(STAMP) ## migrate and run a worker (embedded servers unless DATABASE_URL /
 	$(BIN)/tonearm up
 
 test: $(STAMP) ## run the whole suite on the embedded PostgreSQL and broker
-	$(PYTEST) -n 2 --dist loadfile -m 'not docker'
+	$(PYTEST) -n 2 --dist loadfile -m 'not docker and not long'
 
 bench: $(STAMP) ## measure against other ways of doing it (under 15 minutes on two cores)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
@@ -40,6 +40,12 @@ env: ## write .env with a random password in every empty place
 	@umask 077; while IFS= read -r line; do case $$line in *=) line=$$line$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n');; esac; \
 		echo "$$line"; done < .env.example > .env
 	@echo "wrote .env"
+
+test-pgbouncer: $(STAMP) ## run the database tests that need the program pgbouncer (apt-get install pgbouncer)
+	$(PYTEST) tests/pgbouncer
+
+coverage: $(STAMP) ## run the database tests and print the branches of db/ that they miss; at least 95 % must be covered
+	$(PYTEST) -n 2 --dist loadfile -m 'not docker and not long' --cov=db --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95 tests/unit tests/integration tests/migration
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
