@@ -56,7 +56,7 @@ def search_audio_tracks_advanced(
     seconds; ``min_rank`` is the least score, 0 to 1. ``cursor`` is the previous page's ``next_cursor``, for the same
     query and filters: pages that follow it neither repeat nor skip when tracks are added meanwhile. ``facets`` are some
     of artist, album, genre, format and year, counted over the best hits. ``highlight`` adds the fields that matched, as
-    HTML with ``<mark>``. At most 500 hits of a tier can be paged through; ``total_is_exact`` says if there are more.
+    HTML with ``<mark>``. At most 300 hits of a tier can be paged through; ``total_is_exact`` says if there are more.
 
     Raises ValidationError naming everything that is wrong, DatabaseTimeoutError where nothing was found within 3 s,
     DatabaseOperationError.

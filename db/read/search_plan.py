@@ -10,10 +10,12 @@ from db.query_language import FIELDS, Query, Term
 from db.search_document import LAYERS, exact_key, size_of
 from db.tsquery import all_of, any_of, groups_query, key_query, lexeme, phrase_query, term_query
 
-__all__ = ["CAP", "Filters", "Tier", "exact_tier", "filter_query", "prefix_tier", "spans", "words_tier"]
+__all__ = ["CAP", "PREFIX_CAP", "Filters", "Tier", "exact_tier", "filter_query", "prefix_tier", "spans", "words_tier"]
 
-CAP = 500
+CAP = 300
 """The most tracks that one tier ranks."""
+PREFIX_CAP = 150
+"""The same for words that go on: whoever types them types on."""
 _MOST_YEARS = 20
 _SHORTEST_PREFIX = 3
 _MOST_NAMED = 8
@@ -161,14 +163,14 @@ def spans(words: Sequence[str]) -> list[str]:
 def words_tier(query: Query, *, common: bool) -> Tier:
     """Plan the tracks that have all the words, anywhere; ``common``: too many have them to rank them all."""
     base = groups_query(query.required)
-    branches = [*_layered(query, prefix=False), base] if common else [base]
+    branches = [*_layered(query, prefix=False), base] if common and base else [base]
     parameters = _weighted(query, prefix=False) | {
         "size": _size(query),
         "named": _named(query),
         "album": _or_null(key_query(_names(query), "C") if query.text else ""),
         "phrase": _or_null(phrase_query(query.name, "AB")),
     }
-    return Tier("words", tuple(branches) if base else (), parameters, 5000, 8999, base)
+    return Tier("words", tuple(branches), parameters, 5000, 8999, base)
 
 
 def prefix_tier(query: Query, *, common: bool) -> Tier | None:

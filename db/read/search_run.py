@@ -1,7 +1,7 @@
 """Runs the tiers of a search one after the other, until there is enough, and within bounds of time."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -12,7 +12,7 @@ from db.errors import DatabaseTimeoutError
 from db.models import Match
 from db.query_language import Query
 from db.read import search_fuzzy
-from db.read.search_plan import CAP, Tier, exact_tier, filter_query, prefix_tier, words_tier
+from db.read.search_plan import CAP, PREFIX_CAP, Tier, exact_tier, filter_query, prefix_tier, words_tier
 from db.read.search_request import Request
 from db.statements import Connection, Row, fetch_all, fetch_one, run, statements
 from db.tsquery import all_of, any_of, groups_query, lexeme, term_query
@@ -23,6 +23,8 @@ _SQL = statements("search")
 _STATEMENT_SECONDS: Final = 2.0
 _SEARCH_SECONDS: Final = 3.0
 _FUZZY_BELOW: Final = 10
+_WORTH_COUNTING: Final = 100
+"""A full page and this many found: how many more there are is not worth looking."""
 _WHOLE_POINTS: Final = 8_000
 """From here on a hit is nearly the whole of what was typed: nobody meant something else."""
 _FUZZY_BRANCH, _FUZZY_CAP = 80, 240
@@ -97,6 +99,19 @@ def _is_common(query: Query, frequencies: dict[str, float]) -> bool:
     return rarest > CAP
 
 
+def _lean(text: str, parameters: Mapping[str, Any]) -> str:
+    """Leave out the conditions that ask for nothing: planning them would take longer than the search itself.
+
+    They are lines of their own in the statements, beginning with AND, OR or +.
+    """
+    idle = [f"%({name})s" for name, value in parameters.items() if value is None]
+    return "\n".join(
+        line
+        for line in text.splitlines()
+        if not (line.lstrip().startswith(("AND ", "OR ", "+ ")) and any(name in line for name in idle))
+    )
+
+
 def _statement(tier: Tier, filtered: str) -> tuple[str, dict[str, str]]:
     branches, parameters = [], {}
     for at, branch in enumerate(tier.branches):
@@ -105,7 +120,7 @@ def _statement(tier: Tier, filtered: str) -> tuple[str, dict[str, str]]:
         parameters[f"branch{at}"] = all_of([branch, filtered])
     text = _SQL["tier"].replace("{branches}", "\nUNION ALL\n".join(branches))
     text = text.replace("{points}", _SQL[f"{tier.match}_points"])
-    return text.replace("{bonus}", "CASE WHEN s.document @@ %(signs)s::tsquery THEN 95 ELSE 0 END"), parameters
+    return text.replace("{bonus}", "0\n+ CASE WHEN s.document @@ %(signs)s::tsquery THEN 95 ELSE 0 END\n"), parameters
 
 
 class _Run:
@@ -140,7 +155,7 @@ class _Run:
         parameters |= {"least": tier.least, "most": tier.most, "seen": any_of(self.seen) or None, "also": tier.also}
         parameters |= {"cap": cap, "branch_cap": branch_cap, "wanted": max(wanted, 1)}
         began = time.monotonic()
-        taken = fetch_all(self.conn, text, parameters)
+        taken = fetch_all(self.conn, _lean(text, parameters), parameters)
         found, capped = taken[0]["found"], taken[0]["taken"] >= cap
         self.best = max(self.best, taken[0]["best"] or 0)
         taken = [row for row in taken if row["id"] is not None]
@@ -161,10 +176,12 @@ class _Run:
         self.take(exact_tier(self.query))
         exact = self.found.total
         for plan in (words_tier, prefix_tier):
-            if self.enough() and common:
+            many = common or not self.found.total_is_exact or self.found.total >= _WORTH_COUNTING
+            if self.enough() and many:
                 self.found.total_is_exact = False
                 return
-            self.take(plan(self.query, common=common))
+            tier = plan(self.query, common=common)
+            self.take(tier, cap=PREFIX_CAP if plan is prefix_tier else CAP)
         whole = self.best >= _WHOLE_POINTS
         if not exact and not whole and self.found.total < _FUZZY_BELOW:
             self.fuzzy()

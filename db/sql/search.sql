@@ -46,9 +46,9 @@ FROM summary LEFT JOIN (
     SELECT s.id, s.doc_id, s.title, s.artist, s.album, s.genre, s.year, s.duration, s.format, s.audio_path, best.points
     FROM (
         SELECT DISTINCT ON (points, doc_id) points, doc_id FROM found
-        WHERE (%(after_points)s::integer IS NULL
-               OR (-points, doc_id) > (-%(after_points)s::integer, %(after_doc)s::bigint))
-          AND (%(least_points)s::integer IS NULL OR points >= %(least_points)s::integer)
+        WHERE true
+          AND (-points, doc_id) > (-%(after_points)s::integer, %(after_doc)s::bigint)
+          AND points >= %(least_points)s::integer
         ORDER BY points DESC, doc_id
         LIMIT %(wanted)s
     ) best JOIN track_search s USING (doc_id)
@@ -61,25 +61,16 @@ ORDER BY page.points DESC, page.doc_id
  WHERE s.document @@ {query}::tsquery
    AND (s.document @@ %(seen)s::tsquery) IS NOT TRUE
    AND (s.document @@ %(excluded)s::tsquery) IS NOT TRUE
-   AND (%(newest)s::bigint IS NULL OR s.doc_id <= %(newest)s::bigint)
-   AND (%(year_min)s::integer IS NULL OR s.year >= %(year_min)s::integer)
-   AND (%(year_max)s::integer IS NULL OR s.year <= %(year_max)s::integer)
-   AND (%(duration_min)s::double precision IS NULL OR s.duration >= %(duration_min)s::double precision)
-   AND (%(duration_max)s::double precision IS NULL OR s.duration <= %(duration_max)s::double precision)
-   AND (%(format)s::text IS NULL OR lower(s.format) = lower(%(format)s::text))
-   AND (%(genre)s::text IS NULL OR lower(s.genre) = lower(%(genre)s::text)
+   AND s.doc_id <= %(newest)s::bigint
+   AND s.year >= %(year_min)s::integer
+   AND s.year <= %(year_max)s::integer
+   AND s.duration >= %(duration_min)s::double precision
+   AND s.duration <= %(duration_max)s::double precision
+   AND lower(s.format) = lower(%(format)s::text)
+   AND (lower(s.genre) = lower(%(genre)s::text)
         OR lower(%(genre)s::text) = ANY (regexp_split_to_array(lower(s.genre), '\s*[|;,/]\s*')))
-   AND (%(status)s::text IS NULL OR EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.id AND t.status = %(status)s::text))
+   AND EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.id AND t.status = %(status)s::text)
  {also}
- LIMIT %(branch_cap)s)
-
--- name: everything
--- A branch for a query that has filters and no text: the newest tracks.
-(SELECT s.* FROM (SELECT * FROM track_search ORDER BY doc_id DESC) s
- WHERE (s.document @@ %(excluded)s::tsquery) IS NOT TRUE
-   AND (%(newest)s::bigint IS NULL OR s.doc_id <= %(newest)s::bigint)
-   AND (%(year_min)s::integer IS NULL OR s.year >= %(year_min)s::integer)
-   AND (%(year_max)s::integer IS NULL OR s.year <= %(year_max)s::integer)
  LIMIT %(branch_cap)s)
 
 -- name: exact_points
