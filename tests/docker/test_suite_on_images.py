@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from testcontainers.postgres import PostgresContainer
-from testcontainers.redis import RedisContainer
+from testcontainers.community.postgres import PostgresContainer
+from testcontainers.community.redis import RedisContainer
 
 ROOT = Path(__file__).parents[2]
 
