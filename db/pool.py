@@ -15,12 +15,20 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR, connection
 from psycopg2.pool import PoolError
 
 from db.dsn import redacted, resolve
-from db.errors import DatabaseOperationError, DatabaseUnavailableError, PoolTimeoutError, translated
+from db.errors import (
+    DatabaseOperationError,
+    DatabaseUnavailableError,
+    PoolTimeoutError,
+    ReadOnlyDatabaseError,
+    translated,
+)
 from db.models import PoolHealth, PoolStats
 from db.session import Connector, Session, milliseconds
 from db.shelf import Shelf
+from db.watchdog import Watchdog
 
 _MAX_IDLE_SECONDS: Final = 600.0
+_SILENCE_SECONDS: Final = 5.0
 _FIRST_DELAY_SECONDS: Final = 0.05
 _LAST_DELAY_SECONDS: Final = 2.0
 _HEALTH = "SELECT current_setting('server_version'), pg_is_in_recovery()"
@@ -64,6 +72,8 @@ class DatabasePool:
         self._lock = threading.Lock()
         self._failed = self._waits = self._timeouts = 0
         self._wait_seconds = 0.0
+        # A server that still answers ends a statement itself; one that is silent beyond that is gone.
+        self._watchdog = Watchdog(statement_timeout + min(_SILENCE_SECONDS, statement_timeout / 2))
         connector = Connector(
             resolve(database_url),
             parameters={
@@ -80,6 +90,7 @@ class DatabasePool:
                 "idle_in_transaction_session_timeout": milliseconds(idle_in_transaction_timeout),
             },
             max_lifetime=max_lifetime,
+            watchdog=self._watchdog,
         )
         self._shelf = Shelf(max_size, connector.connect)
         self._warm_up(min_size, time.monotonic() + connect_timeout)
@@ -121,6 +132,9 @@ class DatabasePool:
         conn = self._acquire(timeout)
         try:
             yield conn
+        except ReadOnlyDatabaseError:
+            conn.close()  # after a failover, a new connection reaches the new primary; this one never would
+            raise
         finally:
             try:
                 conn.tidy()
@@ -230,6 +244,7 @@ class DatabasePool:
     def close(self) -> None:
         """Close every idle connection; those lent are closed when they come back. Closing twice is harmless."""
         self._shelf.close_idle()
+        self._watchdog.close()
 
 
 class _Shared:

@@ -16,6 +16,8 @@ from psycopg2.extensions import (
     parse_dsn,
 )
 
+from db.watchdog import Watchdog
+
 CHECK_AFTER_IDLE_SECONDS: Final = 5.0
 """A connection that was idle for longer is asked whether the server is still there before it is lent."""
 
@@ -31,6 +33,7 @@ class Session(connection):
     """Nobody has given it back yet: there is nothing to check."""
     settings: str | None = None
     """SET LOCAL statements for every transaction, where the settings could not be given when connecting."""
+    watchdog: Watchdog
 
     @property
     def idle_seconds(self) -> float:
@@ -52,6 +55,16 @@ class Session(connection):
         except psycopg2.Error:
             return False
         return True
+
+    def commit(self) -> None:
+        """Commit, waiting no longer for the answer than for a statement's."""
+        with self.watchdog.watching(self.fileno()):
+            super().commit()
+
+    def rollback(self) -> None:
+        """Roll back, waiting no longer for the answer than for a statement's."""
+        with self.watchdog.watching(self.fileno()):
+            super().rollback()
 
     def _has_something_to_say(self) -> bool:
         """Tell whether there is something to read: an idle connection's server has hung up, then."""
@@ -77,13 +90,24 @@ class Session(connection):
         return (self.isolation_level, self.readonly, self.deferrable) != (None, None, None)
 
 
-class _CarefulCursor(cursor):
-    """Puts the session's settings before the first statement of every transaction."""
+class _WatchedCursor(cursor):
+    """Does not wait for ever for a server that has gone silent."""
+
+    connection: Session
 
     def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - the driver's own name for it
         session = self.connection
+        with session.watchdog.watching(session.fileno()):
+            super().execute(query, vars)
+
+
+class _CarefulCursor(_WatchedCursor):
+    """Puts the session's settings before the first statement of every transaction."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:  # noqa: A002 - as above
+        session = self.connection
         if not session.autocommit and session.info.transaction_status == TRANSACTION_STATUS_IDLE:
-            super().execute(session.settings)  # type: ignore[attr-defined]
+            super().execute(session.settings)
         super().execute(query, vars)
 
 
@@ -94,7 +118,15 @@ class Connector:
     refuses or drops those; then every transaction sets them for itself, which survives its transaction mode.
     """
 
-    def __init__(self, dsn: str, *, parameters: dict[str, Any], settings: dict[str, int], max_lifetime: float) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        *,
+        parameters: dict[str, Any],
+        settings: dict[str, int],
+        max_lifetime: float,
+        watchdog: Watchdog,
+    ) -> None:
         """Take libpq parameters, which the ``dsn`` overrides, settings in milliseconds, and the lifetime in seconds."""
         given = parse_dsn(dsn)
         self._dsn = dsn
@@ -105,11 +137,14 @@ class Connector:
         )
         self._set_local = "; ".join(f"SET LOCAL {name} = {value}" for name, value in settings.items())
         self._max_lifetime = max_lifetime
+        self._watchdog = watchdog
         self._options_refused = False
 
     def connect(self) -> Session:
         """Return a new session. Raises psycopg2.OperationalError, of which libpq tells no SQLSTATE."""
         session = self._connect_somehow()
+        session.watchdog = self._watchdog
+        session.cursor_factory = _WatchedCursor
         now = time.monotonic()
         session.idle_since = now
         # Jittered, so that connections opened together are not all replaced together.

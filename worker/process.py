@@ -36,9 +36,10 @@ def ingestor() -> Ingestor:
                 min_size=0,
                 max_size=2,
                 timeout=settings.lease_seconds / 10,
+                connect_timeout=min(5.0, settings.lease_seconds / 10),
                 application_name=owner(),
-                statement_timeout=settings.soft_time_limit / 2,
-                lock_timeout=settings.soft_time_limit / 4,
+                statement_timeout=settings.statement_timeout,
+                lock_timeout=settings.statement_timeout / 2,
             )
             _opened = (
                 os.getpid(),

@@ -85,9 +85,7 @@ class Publisher:
         self._pid = os.getpid()
         self._app = create_app(self._settings)
         self._own_pool = self._durable and self._given_pool is None
-        self._pool = (
-            DatabasePool(self._settings.database(), min_size=1, max_size=4) if self._own_pool else self._given_pool
-        )
+        self._pool = _open_pool(self._settings) if self._own_pool else self._given_pool
         self._gatherer = (
             Gatherer(
                 self.publish_parsed,
@@ -227,6 +225,13 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _open_pool(settings: Settings) -> DatabasePool:
+    """Open a pool for callers that have users waiting: the timeouts are short. The database need not be up yet."""
+    return DatabasePool(
+        settings.database(), min_size=0, max_size=4, timeout=5.0, connect_timeout=5.0, statement_timeout=5.0
+    )
 
 
 def _plain(event: Mapping[str, Any] | AudioProcessed) -> object:

@@ -100,6 +100,11 @@ class Settings(BaseSettings):
         return self.lease_seconds * 0.6
 
     @property
+    def statement_timeout(self) -> float:
+        """Seconds after which PostgreSQL ends one statement of an attempt or a sweep."""
+        return self.lease_seconds * 0.3
+
+    @property
     def enqueue_grace(self) -> float:
         """Seconds that a message may take before its event counts as lost and is enqueued again."""
         return self.lease_seconds / 2

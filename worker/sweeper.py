@@ -138,7 +138,13 @@ class SweeperStep(bootsteps.StartStopStep):
         """Start sweeping; the database need not be up yet."""
         settings = Settings()
         self._pool = DatabasePool(
-            settings.database(), min_size=0, max_size=1, timeout=5.0, application_name=f"{process.instance()}/sweeper"
+            settings.database(),
+            min_size=0,
+            max_size=1,
+            timeout=5.0,
+            connect_timeout=5.0,
+            application_name=f"{process.instance()}/sweeper",
+            statement_timeout=settings.statement_timeout,
         )
         self._sweeper = Sweeper(self._pool, self._app, settings)
         self._sweeper.start()

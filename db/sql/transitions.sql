@@ -7,7 +7,8 @@ ORDER BY id FOR UPDATE;
 
 -- name: claim
 -- Claim tracks for their newest open event, changing them from PENDING, COMPLETED or a due FAILED to PROCESSING, and
--- say for every event what it found. Retries are counted per event: another event starts again at nought.
+-- say for every event what it found. What holds this very token was claimed by a commit whose answer was lost.
+-- Retries are counted per event: another event starts again at nought.
 WITH wanted AS MATERIALIZED (
     SELECT event_id, audio_id, occurred_at, settled_at,
            row_number() OVER (
@@ -28,9 +29,12 @@ WITH wanted AS MATERIALIZED (
            OR (t.status = 'FAILED' AND (t.current_event_id IS DISTINCT FROM w.event_id OR t.next_attempt_at <= now())))
     RETURNING w.event_id, t.retry_count
 )
-SELECT w.event_id, w.audio_id, c.retry_count,
+SELECT w.event_id, w.audio_id,
+       coalesce(c.retry_count, CASE WHEN t.lease_token = %(token)s AND t.current_event_id = w.event_id
+                                    THEN t.retry_count END) AS retry_count,
        CASE WHEN w.settled_at IS NOT NULL THEN 'duplicate'
             WHEN c.event_id IS NOT NULL THEN 'claimed'
+            WHEN t.lease_token = %(token)s AND t.current_event_id = w.event_id THEN 'claimed'
             WHEN t.id IS NULL THEN 'orphan'
             WHEN (w.occurred_at, w.event_id) <= (t.applied_occurred_at, coalesce(t.applied_event_id, w.event_id)) THEN 'stale'
             ELSE 'waits' END AS verdict

@@ -1,4 +1,4 @@
-"""The product's Celery app, with points at which a test can make a process die, freeze or wait: ``-A tests.faults.app``.
+"""The product's Celery app, with points at which a test makes a process die or wait: ``-A tests.faults.app``.
 
 A file named for a point in the directory ``FAULT_POINTS`` arms it. What it holds is what to do there: ``kill``
 (SIGKILL to itself), ``kill ID`` (only where this track is in the batch), ``wait`` (until the file is gone).

@@ -1,4 +1,4 @@
-"""The kinds of faults: each does its harm, and returns when it is over. What it left behind is the product's business."""
+"""The kinds of faults: each does its harm and returns when it is over. What it left behind is for the product."""
 
 import contextlib
 import os
@@ -157,7 +157,7 @@ def database_read_only(stage: Stage, chance: random.Random) -> None:
     stage.ask("ALTER DATABASE tonearm SET default_transaction_read_only = on")
     stage.database.cut()
     _lasting(chance, 1.0, LEASE_SECONDS)
-    stage.ask("SET default_transaction_read_only = off; ALTER DATABASE tonearm RESET default_transaction_read_only")
+    stage.ask("ALTER DATABASE tonearm RESET default_transaction_read_only")
 
 
 @_kind

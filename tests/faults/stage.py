@@ -130,7 +130,11 @@ class Stage:
     @contextlib.contextmanager
     def connect(self) -> Iterator[connection]:
         """Connect past the proxy, as the one who looks on."""
-        with closing(psycopg2.connect(self.postgres.url, application_name="stage")) as conn:
+        with closing(
+            psycopg2.connect(
+                self.postgres.url, application_name="stage", options="-c default_transaction_read_only=off"
+            )
+        ) as conn:
             yield conn
 
     def ask(self, sql: str, *params: Any) -> list[tuple[Any, ...]]:
@@ -227,7 +231,7 @@ def finish(publisher: "subprocess.Popen[str]", timeout: float) -> dict[str, int]
     """Wait for a publisher's end and return its tally."""
     out, _ = publisher.communicate(timeout=timeout)
     assert publisher.returncode == 0, f"a publisher failed with {publisher.returncode}"
-    tally: dict[str, int] = json.loads(out)
+    tally: dict[str, int] = json.loads(out.splitlines()[-1])
     return tally
 
 
