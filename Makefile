@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test test-pgbouncer coverage bench bench-search lint format schema clean docs-reference test-docker env
+.PHONY: help install demo up test test-faults test-pgbouncer coverage bench bench-search lint format schema clean docs-reference test-docker env
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ test-pgbouncer: $(STAMP) ## run the database tests that need the program pgbounc
 
 coverage: $(STAMP) ## run the database tests and print the branches of db/ that they miss; at least 95 % must be covered
 	$(PYTEST) -n 2 --dist loadfile -m 'not docker and not long' --cov=db --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=95 tests/unit tests/integration tests/migration
+
+test-faults: $(STAMP) ## 10,000 events through every kind of fault (under 10 minutes; FAULT_SEED repeats a run)
+	$(PYTEST) -s -m long tests/faults/test_long_run.py
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .

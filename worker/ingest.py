@@ -15,6 +15,7 @@ from db.pool import DatabasePool
 from db.statements import Connection
 from db.write import inbox, transitions
 from db.write.transitions import Claim, Failure, Note
+from worker.debts import Debts
 from worker.events import Event, InvalidEventError, parse_event
 from worker.retry import Backoff, classify, error_code, in_place
 
@@ -83,7 +84,7 @@ class Ingestor:
         self.max_attempts = max_attempts
         self.backoff = backoff
         self._patience = patience
-        self._owed: list[UUID] = []
+        self._debts = Debts(pool)
 
     def ingest(self, raw_events: Iterable[object], *, stored: bool = False) -> Outcome:
         """Apply events; ``stored`` says that the publisher has put them into the inbox already.
@@ -92,7 +93,6 @@ class Ingestor:
         the events now: nothing is lost then, and nothing counted.
         """
         outcome = Outcome()
-        self._return_what_is_owed()
         events = self._parse(raw_events, outcome)
         while events:
             waiting = self._attempt(events, outcome, stored=stored)
@@ -155,7 +155,7 @@ class Ingestor:
             return self._apply(attempt, token, outcome)
         except BaseException:
             # Interrupted, or the database went away: what is still held is given back as soon as that is possible.
-            self._owed.append(token)
+            self._debts.owe(token)
             raise
 
     def _claim(self, conn: Connection, events: Sequence[Event], token: UUID, *, stored: bool) -> list[Claim]:
@@ -205,7 +205,10 @@ class Ingestor:
         return waiting
 
     def _complete(self, conn: Connection, batch: Sequence[Work], token: UUID) -> tuple[set[UUID], list[UUID]]:
-        done = transitions.complete(conn, [work.item for work in batch], token=token)
+        done = set(transitions.complete(conn, [work.item for work in batch], token=token))
+        if refused := [work.event for work in batch if work.event.audio_id not in done]:
+            # Not late where our own commit went through and only its answer was lost.
+            done |= transitions.completed_here(conn, ((event.audio_id, event.event_id) for event in refused))
         notes = [note for work in batch if (note := self._note(work, token, done=work.event.audio_id in done))]
         if notes:
             transitions.annotate(conn, notes)
@@ -255,12 +258,6 @@ class Ingestor:
         self._transaction(lambda conn: inbox.reject(conn, rejected))
         outcome.count("rejected", len(rejected))
         log.warning("events_rejected", count=len(rejected), first_reasons=rejected[0][1])
-
-    def _return_what_is_owed(self) -> None:
-        while self._owed:
-            returned = self._transaction(lambda conn: transitions.give_back(conn, token=self._owed[-1]))
-            self._owed.pop()
-            log.info("lease_given_back", tracks=returned)
 
     def _payloads(self, event_ids: Sequence[UUID]) -> list[dict[str, Any]]:
         return self._transaction(lambda conn: inbox.open_payloads(conn, event_ids)) if event_ids else []

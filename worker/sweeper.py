@@ -3,6 +3,9 @@
 One sweeps at a time, by a transaction-level advisory lock. What it decides is committed before it talks to the broker.
 """
 
+import contextlib
+import os
+import signal
 import threading
 import time
 from typing import Any, NamedTuple
@@ -25,6 +28,8 @@ _PER_SWEEP = 5000
 _DEEP_ENOUGH = 200
 """Messages waiting in the queues beyond which a sweep adds no more: what seems lost may only be waiting its turn."""
 _RESTART_GRACE_SECONDS = 5.0
+_DRAIN_SECONDS = 8.0
+"""How long a shutdown waits for attempts, which take milliseconds: less than Docker waits before it kills (10 s)."""
 _RETRY_CAP_SECONDS = 600.0
 
 
@@ -48,6 +53,7 @@ class Sweeper:
         self._settings = settings
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
+        self._database_failed_at: float | None = None
         self.last_run: float | None = None
 
     def sweep(self) -> Swept:
@@ -61,19 +67,28 @@ class Sweeper:
         with self._pool.transaction() as conn:
             if not inbox.elect_sweeper(conn):
                 return Swept()
-            expired = transitions.expire_leases(
-                conn,
-                max_attempts=settings.max_attempts,
-                retry_base=settings.retry_base_seconds,
-                retry_cap=_RETRY_CAP_SECONDS,
-                restart_grace=_RESTART_GRACE_SECONDS,
-                limit=_PER_SWEEP,
+            expired = (
+                []
+                if self._database_came_back_just_now()
+                else transitions.expire_leases(
+                    conn,
+                    max_attempts=settings.max_attempts,
+                    retry_base=settings.retry_base_seconds,
+                    retry_cap=_RETRY_CAP_SECONDS,
+                    restart_grace=_RESTART_GRACE_SECONDS,
+                    limit=_PER_SWEEP,
+                )
             )
             due = inbox.take_due(conn, grace=settings.enqueue_grace, limit=min(_PER_SWEEP, room * _BATCH))
         self._send(due)
         if expired or due:
             log.info("swept", expired=len(expired), enqueued=len(due))
         return Swept(elected=True, expired=len(expired), enqueued=len(due))
+
+    def _database_came_back_just_now(self) -> bool:
+        """Let attempts that the outage interrupted give back what they hold before it counts as lost."""
+        failed_at = self._database_failed_at
+        return failed_at is not None and time.monotonic() < failed_at + _RESTART_GRACE_SECONDS
 
     def _send(self, due: list[inbox.DueEvent]) -> None:
         together = [event for event in due if not event.alone]
@@ -111,6 +126,8 @@ class Sweeper:
                     log.info("sweeper_recovered")
                 failing = False
             except (MusicLibraryError, OperationalError) as error:
+                if isinstance(error, MusicLibraryError):
+                    self._database_failed_at = time.monotonic()
                 # Said once per outage, not once per sweep.
                 (log.debug if failing else log.warning)("sweep_failed", error=str(error))
                 failing = True
@@ -123,6 +140,8 @@ class Sweeper:
 
 class SweeperStep(bootsteps.StartStopStep):
     """Runs the sweeper in the worker's parent process, and gives back its leases once the pool has stopped."""
+
+    requires = (Pool,)
 
     def __init__(self, worker: Any, **_: Any) -> None:
         self._app = worker.app
@@ -149,8 +168,22 @@ class SweeperStep(bootsteps.StartStopStep):
         self._sweeper = Sweeper(self._pool, self._app, settings)
         self._sweeper.start()
 
-    def stop(self, _worker: Any) -> None:
-        """Stop sweeping and return to PENDING what this worker's processes still hold; they are gone by now."""
+    def stop(self, worker: Any) -> None:
+        """Let the running attempts end, then give back to PENDING whatever they still hold."""
+        # The pool's own step stops after this one; stopped here, what its processes held can be given back at once.
+        impatience = threading.Timer(_DRAIN_SECONDS, _kill_processes_of, [worker.pool])
+        impatience.daemon = True
+        impatience.start()
+        worker.pool.stop()
+        impatience.cancel()
+        self._end()
+
+    def terminate(self, worker: Any) -> None:
+        """End the running attempts and give back to PENDING what they held."""
+        worker.pool.terminate()
+        self._end()
+
+    def _end(self) -> None:
         if self._sweeper is None or self._pool is None:
             return
         self._sweeper.stop()
@@ -164,8 +197,10 @@ class SweeperStep(bootsteps.StartStopStep):
                 log.info("leases_given_back", tracks=returned)
         self._pool.close()
 
-    terminate = stop
 
-
-# Steps stop in the reverse order of their dependencies: the pool must have stopped before its leases are given back.
-Pool.requires = (*Pool.requires, SweeperStep)
+def _kill_processes_of(pool: Any) -> None:
+    """End attempts that wait for something, such as a database that is away; what they hold is given back."""
+    for pid in pool.info["processes"]:
+        log.warning("attempt_interrupted_by_shutdown", pid=pid)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -68,7 +68,7 @@ SELECT pg_try_advisory_xact_lock(x'746f6e6561726d'::bigint + 1) AS elected;
 -- Take events whose message was lost, was never sent, or whose retry is due, and note them as enqueued now.
 -- `alone` marks those whose last attempt did not end well: they must not take others down with them.
 WITH due AS (
-    SELECT e.event_id, t.retry_count > 0 AND t.current_event_id = e.event_id AS alone
+    SELECT e.event_id, (t.retry_count > 0 OR t.status = 'FAILED') AND t.current_event_id = e.event_id AS alone
     FROM audio_events e JOIN audio_tracks t ON t.id = e.audio_id
     WHERE e.settled_at IS NULL
       AND (e.enqueued_at IS NULL OR e.enqueued_at < now() - make_interval(secs => %(grace)s))

@@ -70,6 +70,12 @@ WITH item AS MATERIALIZED (
 )
 SELECT id FROM done;
 
+-- name: completed_here
+-- Those of these events that this very process completed: it tries again after a commit whose answer was lost.
+SELECT h.audio_id FROM audio_track_history h
+JOIN json_to_recordset(%(items)s::json) AS i(audio_id uuid, event_id uuid) USING (audio_id, event_id)
+WHERE h.from_status = 'PROCESSING' AND h.to_status = 'COMPLETED' AND h.worker = current_setting('application_name');
+
 -- name: fail
 -- End attempts that failed, changing tracks from PROCESSING to FAILED where the lease is still theirs. The last
 -- attempt allowed, and a failure not worth repeating, is final: it settles the event.

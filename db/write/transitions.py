@@ -96,6 +96,12 @@ def fail(conn: Connection, failures: Iterable[Failure], *, token: UUID, max_atte
     return [Failed(**row) for row in fetch_all(conn, _SQL["fail"], params)]
 
 
+def completed_here(conn: Connection, events: Iterable[tuple[UUID, UUID]]) -> set[UUID]:
+    """Of pairs of audio_id and event_id, return the tracks that this process has completed with that event before."""
+    items = [{"audio_id": audio_id, "event_id": event_id} for audio_id, event_id in events]
+    return {row["audio_id"] for row in fetch_all(conn, _SQL["completed_here"], {"items": to_json(items).decode()})}
+
+
 def give_back(conn: Connection, *, token: UUID) -> int:
     """Return everything held under this token to PENDING, uncounted; return how many tracks."""
     row = fetch_one(conn, _SQL["give_back"], {"token": token})

@@ -1,4 +1,4 @@
-"""The events of a run, the same for the same seed, and ``python -m tests.faults.load``, the process that publishes them.
+"""The events of a run, the same for the same seed; ``python -m tests.faults.load`` is the publisher.
 
 Some tracks get several events, in whatever order; some events are sent twice.
 """
@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
-
 
 from db.errors import MusicLibraryError
 from worker.publisher import Publisher

@@ -152,7 +152,7 @@ class Stage:
             "LEASE_SECONDS": str(LEASE_SECONDS),
             "SWEEP_INTERVAL_SECONDS": "1",
             "RETRY_BASE_SECONDS": "0.5",
-            "LOG_FORMAT": "console",
+            "LOG_FORMAT": "json",
             "TONEARM_HOME": str(self.home),
             "FAULT_POINTS": str(self.points),
             "PYTHONUNBUFFERED": "1",
