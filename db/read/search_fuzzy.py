@@ -15,7 +15,7 @@ from db.search_document import LAYERS, core, exact_key
 from db.statements import Connection, Row
 from db.tsquery import all_of, any_of, key_query, lexeme
 
-__all__ = ["Guess", "guess", "points"]
+__all__ = ["Guess", "Likeness", "guess", "understood"]
 
 _LEAST_ALIKE = 0.4
 _WHOLE = 0.7
@@ -135,19 +135,30 @@ def _near(word: str, corrections: dict[str, list[Spelling]]) -> list[str]:
     return [word, *(near.word for near in corrections.get(word, []) if near.slips == 1)]
 
 
-def points(query: Query, readings: Sequence[str], row: Row) -> int:
-    """Return how like what was typed a track's names are, from 0 to 2499; 0 for what nobody would call alike.
+class Likeness:
+    """How like what was typed names are: the text itself, or for a little less one of its other readings."""
 
-    Another reading of the whole text counts for nearly as much as the text; a part of it for less.
-    """
-    title, artist = _plain(row["title"]), _plain(row["artist"] or "")
-    best = 0.0
-    for at, text in enumerate((query.text, *readings)):
-        asked = _plain(text)
-        trust = 1.0 if at == 0 else 0.95 if len(text) > _WHOLE * len(query.text) else 0.75
-        for known in (artist, title, f"{artist} {title}"):
-            best = max(best, trust * alike(asked, known))
-    return int(_MOST_POINTS * best) if best >= _LEAST_ALIKE else 0
+    def __init__(self, query: Query, readings: Sequence[str]) -> None:
+        asked: dict[str, float] = {}
+        for text in (query.text, *readings):
+            trust = 1.0 if text == query.text else 0.95 if len(text) > _WHOLE * len(query.text) else 0.75
+            plain = _plain(text)
+            asked[plain] = max(trust, asked.get(plain, 0.0))
+        self._asked = list(asked.items())
+        self._known: dict[str, float] = {}
+
+    def points(self, row: Row) -> int:
+        """Return how like it a track's names are, from 0 to 2499; 0 for what nobody would call alike."""
+        title, artist = _plain(row["title"]), _plain(row["artist"] or "")
+        best = max(self._of(artist), self._of(title), self._of(f"{artist} {title}"))
+        return int(_MOST_POINTS * best) if best >= _LEAST_ALIKE else 0
+
+    def _of(self, known: str) -> float:
+        best = self._known.get(known)
+        if best is None:
+            best = max(trust * alike(asked, known) for asked, trust in self._asked)
+            self._known[known] = best
+        return best
 
 
 @lru_cache(maxsize=8192)

@@ -197,8 +197,9 @@ class _Run:
         shared, self.shared = self.shared, self.shared | {"after_points": None, "after_doc": None, "least_points": None}
         rows = self.take(tier, rows=_FUZZY_CAP, cap=_FUZZY_CAP, branch_cap=_FUZZY_BRANCH)
         self.shared = shared
+        likeness = search_fuzzy.Likeness(self.query, meant.readings)
         for row in rows:
-            row["points"], row["match"] = search_fuzzy.points(self.query, meant.readings, row), "fuzzy"
+            row["points"], row["match"] = likeness.points(row), "fuzzy"
         rows = [row for row in rows if row["points"] > 0]
         self.found.total += len(rows)
         if after:
