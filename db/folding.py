@@ -141,7 +141,7 @@ def name(text: str) -> Name:
         if chunk is not None:
             chunks.append(chunk)
             styled = styled or bool(chunk.readings)
-    if not chunks:
+    if not chunks or (chunks[0].parts == ("and",) and not any(map(str.isalnum, folded))):
         sign = punctuation(text)
         return Name((), (), sign)
     inverted = "," in folded and chunks[-1].parts[0] in ARTICLES and len(chunks[-1].parts) == 1
