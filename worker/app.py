@@ -35,7 +35,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "accept_content": ["json"],
         "task_ignore_result": True,
         "task_default_queue": LIVE_QUEUE,
-        "task_queues": [_queue(LIVE_QUEUE), _queue(BACKFILL_QUEUE)],
+        "task_queues": [_queue(LIVE_QUEUE, broker), _queue(BACKFILL_QUEUE, broker)],
         "task_create_missing_queues": True,
         "task_acks_late": True,
         "task_acks_on_failure_or_timeout": True,
@@ -53,9 +53,13 @@ def configuration(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _queue(name: str) -> Queue:
-    """Return a queue with a route of its own: without one Celery gives every queue the default's, and copies."""
-    return Queue(name, Exchange(name, type="direct"), routing_key=name)
+def _queue(name: str, broker: str) -> Queue:
+    """Return a queue with a route of its own: without one Celery gives every queue the default's, and copies.
+
+    On RabbitMQ it is a quorum queue: replicated, and safe on disk before the publisher hears that it was taken.
+    """
+    arguments = {"x-queue-type": "quorum"} if broker.startswith("amqp") else None
+    return Queue(name, Exchange(name, type="direct"), routing_key=name, queue_arguments=arguments)
 
 
 def _transport_options(broker: str, settings: Settings) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import urllib.error
@@ -169,6 +170,24 @@ def test_flower_asks_for_a_password_and_knows_our_tasks(compose, wait_until):
             return "audio.processed" in {task["name"] for task in json.loads(answer.read()).values()}
 
     wait_until(shown, timeout=30)
+
+
+def test_flowers_page_lists_our_tasks_in_a_real_browser(compose, tmp_path, wait_until):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("there is no chromium: install Debian's package of that name")
+    publish(compose, events(5))
+    address = compose.flower.replace("http://", f"http://tonearm:{compose.password}@")
+    command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
+
+    def page():
+        shown = subprocess.run(
+            [*command, "--virtual-time-budget=8000", "--dump-dom", f"{address}/tasks"],
+            capture_output=True, text=True, check=False, timeout=60,
+        ).stdout  # fmt: skip
+        return "audio.processed" in shown and "SUCCESS" in shown
+
+    wait_until(page, timeout=90)
 
 
 def test_a_worker_that_is_stopped_ends_by_itself_and_well(compose):
