@@ -161,6 +161,7 @@ def test_flower_asks_for_a_password_and_knows_our_tasks(compose, wait_until):
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(f"{compose.flower}/tasks", timeout=10)
     assert refused.value.code == 401
+    refused.value.close()
     token = b64encode(f"tonearm:{compose.password}".encode()).decode()
 
     def shown():

@@ -34,7 +34,7 @@ def test_events_are_applied_over_quorum_queues_and_survive_a_killed_worker(
     address = f"amqp://guest:guest@127.0.0.1:{port_of(rabbitmq, 5672)}//"
     programs = Programs(
         DATABASE_URL=database_url,
-        BROKER_URL=address(),
+        BROKER_URL=address,
         LEASE_SECONDS="4",
         SWEEP_INTERVAL_SECONDS="0.5",
         TMPDIR=str(tmp_path),

@@ -27,7 +27,7 @@ def replica_url(postgres_server, wait_until):
     primary = postgres_server.running
     account = server_account(primary.data_dir)
     programs = programs_directory(postgres_server.home)
-    data = primary.data_dir.parent / "replica"
+    data = account.own_directory(primary.data_dir.parent / "replica")
     sockets = account.own_temporary_directory()
     copied = subprocess.run(
         [programs / "pg_basebackup", "-d", primary.url, "-D", data, "--write-recovery-conf", "--checkpoint=fast"],
