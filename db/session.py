@@ -155,18 +155,23 @@ class Connector:
         return session
 
     def _connect_somehow(self) -> Session:
-        if not self._options_refused:
-            try:
-                return self._connect(options=self._options)
-            except psycopg2.OperationalError as error:
-                refused = error
-            try:
-                session = self._connect()
-            except psycopg2.OperationalError:
-                raise refused from None
+        if self._options_refused:
+            return self._connect()
+        try:
+            return self._connect(options=self._options)
+        except psycopg2.OperationalError as error:
+            refused = error
+        try:
+            bare = self._connect()
+        except psycopg2.OperationalError:
+            raise refused from None
+        try:
+            session = self._connect(options=self._options)  # was it the options, or a server just coming up?
+        except psycopg2.OperationalError:
             self._options_refused = True
-            return session
-        return self._connect()
+            return bare
+        bare.close()
+        return session
 
     def _connect(self, **more: str) -> Session:
         parameters: dict[str, Any] = {**self._parameters, **more}

@@ -437,3 +437,56 @@ def test_driver_errors_when_connecting_never_show(opened, monkeypatch):
     stats = pool.get_stats()
     assert stats.failed >= 1
     assert (stats.created, stats.in_use) == (0, 0)
+
+
+SETTINGS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+
+
+def a_pooler_that_refuses_options(self, **more):
+    if "options" in more:
+        raise psycopg2.OperationalError("unsupported startup parameter: options")
+    return CONNECT(self)
+
+
+def a_pooler_that_drops_options(self, **_more):
+    return CONNECT(self)
+
+
+CONNECT = session_module.Connector._connect
+
+
+@pytest.mark.parametrize("pooler", [a_pooler_that_refuses_options, a_pooler_that_drops_options])
+def test_behind_a_pooler_every_transaction_sets_its_own_timeouts(opened, monkeypatch, pooler):
+    monkeypatch.setattr(session_module.Connector, "_connect", pooler)
+    pool = opened(max_size=1, statement_timeout=7, lock_timeout=3, idle_in_transaction_timeout=11)
+    for _ in range(2):
+        with pool.get_connection() as conn:
+            for _ in range(2):
+                assert [query(conn, f"SHOW {name}")[0][0] for name in SETTINGS] == ["7s", "3s", "11s"]
+                conn.rollback()
+            conn.autocommit = True
+            assert query(conn, "SHOW statement_timeout") == [("0",)]
+
+
+def test_a_server_that_was_only_late_is_not_taken_for_a_pooler(opened, monkeypatch):
+    failures = iter([psycopg2.OperationalError("the database system is starting up")])
+
+    def late(self, **more):
+        for failure in failures:
+            raise failure
+        return CONNECT(self, **more)
+
+    monkeypatch.setattr(session_module.Connector, "_connect", late)
+    with opened(max_size=1).get_connection() as conn:
+        assert conn.settings is None
+        assert query(conn, "SHOW statement_timeout") == [("30s",)]
+
+
+def test_a_connection_lost_while_it_is_given_back_is_thrown_away(opened, conn):
+    pool = opened(min_size=0, max_size=1)
+    with pool.get_connection() as own:
+        query(own, "SELECT 1")
+        query(conn, "SELECT pg_terminate_backend(%s, 5000)", pid_of(own))
+    assert pool.get_stats().idle == 0
+    assert pool.health_check().healthy
+    assert add_up(pool)
