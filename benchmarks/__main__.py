@@ -38,7 +38,7 @@ _NO_QUEUE = {set_upsert.NAME, copy_in.NAME}
 class Line(NamedTuple):
     """A line of the table; ``ratio`` is against what ``against`` says."""
 
-    ratio: float | None
+    ratio: float
     what: str
     figure: str
     against: str
@@ -114,40 +114,48 @@ def _say(text: str) -> None:
     print(f"  {time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def _table(rates: dict[str, float], others: list[Line]) -> str:
+def _compared(rates: dict[str, float], images: Path) -> list[Line]:
     base = celery_sql.NAME
+    plots.bars(
+        images / "throughput.svg",
+        {name: found / rates[base] for name, found in rates.items() if name not in _NO_QUEUE},
+        x=f"times {base}", title="Events a second, two worker processes each",
+    )  # fmt: skip
     lines = [Line(value / rates[base], name, f"{value:.0f}/s", base) for name, value in rates.items()]
     batch = rates[tonearm_batch.NAME]
-    lines.append(Line(batch / rates[dramatiq_sql.NAME], tonearm_batch.NAME, f"{batch:.0f}/s", dramatiq_sql.NAME))
+    return [*lines, Line(batch / rates[dramatiq_sql.NAME], tonearm_batch.NAME, f"{batch:.0f}/s", dramatiq_sql.NAME)]
+
+
+def _table(lines: list[Line]) -> str:
     head = ["| ratio | what | figure | against |", "|---:|---|---:|---|"]
-    return "\n".join(
-        head + [f"| {line.ratio:.2f} | {line.what} | {line.figure} | {line.against} |" for line in lines + others]
-    )
+    return "\n".join(head + [f"| {line.ratio:.2f} | {line.what} | {line.figure} | {line.against} |" for line in lines])
 
 
 def main() -> None:
     """Run everything and print the table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", choices=("throughput", "latency", "processes", "growth"), help="measure one thing")
     parser.add_argument("--repetitions", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of events")
     parser.add_argument("--tracks", type=int, default=1_000_000, help="of the long import; 0 leaves it out")
     parser.add_argument("--images", type=Path, default=Path(__file__).parent.parent / "docs" / "img")
     given = parser.parse_args()
+    wanted = {given.only} if given.only else {"throughput", "latency", "processes", "growth"}
+    lines: list[Line] = []
     with servers() as bench:
-        rates = throughput(bench, given.repetitions, given.scale)
-        plots.bars(
-            given.images / "throughput.svg",
-            {name: found / rates[celery_sql.NAME] for name, found in rates.items() if name not in _NO_QUEUE},
-            x=f"times {celery_sql.NAME}", title="Events a second, two worker processes each",
-        )  # fmt: skip
-        _say("latency")
-        others = latencies(bench)
-        _say("worker processes")
-        others += processes(bench, given.images, given.scale)
-        if given.tracks:
+        if "throughput" in wanted:
+            _say("throughput")
+            lines += _compared(throughput(bench, given.repetitions, given.scale), given.images)
+        if "latency" in wanted:
+            _say("latency")
+            lines += latencies(bench)
+        if "processes" in wanted:
+            _say("worker processes")
+            lines += processes(bench, given.images, given.scale)
+        if "growth" in wanted and given.tracks:
             _say(f"an import of {given.tracks:,} tracks")
-            others += long_run(bench, given.images, given.tracks)
-    print(f"\n{_table(rates, others)}")
+            lines += long_run(bench, given.images, given.tracks)
+    print(f"\n{_table(lines)}")
 
 
 if __name__ == "__main__":

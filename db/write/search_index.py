@@ -15,7 +15,7 @@ _COPIED = ("id", "title", "artist", "album", "genre", "year", "duration", "forma
 
 
 def index_tracks(conn: Connection, tracks: Sequence[Mapping[str, Any]]) -> None:
-    """Make tracks findable, or replace what is known of them; two statements, however many tracks.
+    """Make tracks findable, or replace what is known of them; two statements in one round trip, however many tracks.
 
     Each has id, title, artist, album, genre, year, duration, format and audio_path; no id may occur twice. Raises
     DatabaseOperationError.
@@ -30,8 +30,8 @@ def index_tracks(conn: Connection, tracks: Sequence[Mapping[str, Any]]) -> None:
     parameters["title_core"] = [document.title_core for document in documents]
     parameters["artist_words"] = [document.artist_words for document in documents]
     parameters["document"] = [document.document for document in documents]
-    run(conn, sql["upsert_documents"], parameters | {"folding_version": FOLDING_VERSION})
-    run(conn, sql["add_words"], dictionary_parameters(documents))
+    parameters |= {"folding_version": FOLDING_VERSION, **dictionary_parameters(documents)}
+    run(conn, f"{sql['upsert_documents']};\n{sql['add_words']}", parameters)
 
 
 def dictionary_parameters(documents: Iterable[SearchDocument]) -> dict[str, list[str]]:

@@ -16,6 +16,9 @@ from db.write.search_index import index_tracks
 
 _SQL = statements("transitions")
 
+# One round trip; the second statement still sees what was committed while the first waited for its locks.
+_LOCK_AND_CLAIM = f"{_SQL['lock_tracks_of_events'].rstrip().removesuffix(';')};\n{_SQL['claim']}"
+
 RETRIES_IN_MEMORY_SECONDS = 60.0
 """Retries due within this time are worth a message with a countdown; the sweeper enqueues the others when due."""
 
@@ -68,8 +71,7 @@ def claim(conn: Connection, event_ids: Sequence[UUID], *, token: UUID, lease_sec
     Of several events for one track only the newest claims it.
     """
     params = {"event_ids": list(event_ids), "token": token, "lease_seconds": lease_seconds, "owner": owner}
-    run(conn, _SQL["lock_tracks_of_events"], params)
-    return [Claim(**row) for row in fetch_all(conn, _SQL["claim"], params)]
+    return [Claim(**row) for row in fetch_all(conn, _LOCK_AND_CLAIM, params)]
 
 
 def complete(conn: Connection, items: Sequence[Mapping[str, Any]], *, token: UUID) -> set[UUID]:
