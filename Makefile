@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test test-faults test-pgbouncer coverage bench bench-search lint format schema clean docs-reference test-docker env
+.PHONY: help install demo up test test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs-reference test-docker env
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -49,6 +49,9 @@ coverage: $(STAMP) ## run the database tests and print the branches of db/ that 
 
 test-faults: $(STAMP) ## 10,000 events through every kind of fault (under 10 minutes; FAULT_SEED repeats a run)
 	$(PYTEST) -s -m long tests/faults/test_long_run.py
+
+bench-faults: $(STAMP) ## kill workers of plain Celery and of Tonearm, and print what each lost (about 4 minutes)
+	$(BIN)/python -m tests.faults.side_by_side
 
 lint: $(STAMP) ## ruff, mypy --strict, import-linter
 	$(BIN)/ruff check .
