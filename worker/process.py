@@ -40,6 +40,8 @@ def ingestor() -> Ingestor:
                 application_name=owner(),
                 statement_timeout=settings.statement_timeout,
                 lock_timeout=settings.statement_timeout / 2,
+                # A frozen or vanished process must not keep its locks for longer than its lease.
+                idle_in_transaction_timeout=settings.statement_timeout,
             )
             _opened = (
                 os.getpid(),

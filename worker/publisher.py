@@ -230,7 +230,13 @@ class Publisher:
 def _open_pool(settings: Settings) -> DatabasePool:
     """Open a pool for callers that have users waiting: the timeouts are short. The database need not be up yet."""
     return DatabasePool(
-        settings.database(), min_size=0, max_size=4, timeout=5.0, connect_timeout=5.0, statement_timeout=5.0
+        settings.database(),
+        min_size=0,
+        max_size=4,
+        timeout=5.0,
+        connect_timeout=5.0,
+        statement_timeout=5.0,
+        idle_in_transaction_timeout=5.0,
     )
 
 

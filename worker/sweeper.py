@@ -164,6 +164,7 @@ class SweeperStep(bootsteps.StartStopStep):
             connect_timeout=5.0,
             application_name=f"{process.instance()}/sweeper",
             statement_timeout=settings.statement_timeout,
+            idle_in_transaction_timeout=settings.statement_timeout,
         )
         self._sweeper = Sweeper(self._pool, self._app, settings)
         self._sweeper.start()
