@@ -17,7 +17,7 @@ _ALPHABETS = (
     "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
     "ءابتثجحخدذرزسشصضطظعغفقكلمنهوي",
 )
-_SHORTEST, _LONGEST_SLIP, _SHORTEST_TRIGRAM = 3, 8, 5
+_SHORTEST, _LONGEST_SLIP, _SHORTEST_TRIGRAM = 3, 7, 5
 _MOST = 6
 _SQL = statements("search")
 
