@@ -201,6 +201,39 @@ def test_a_worker_that_is_stopped_ends_by_itself_and_well(compose):
     subprocess.run(["docker", "start", victim], check=True, capture_output=True)
 
 
+def test_a_backup_that_is_restored_has_what_it_had_and_the_doctor_agrees(compose, wait_until):
+    def postgres(*command, stdin=None):
+        done = subprocess.run(
+            ["docker", "exec", "-i", compose.run("ps", "--quiet", "postgres").stdout.strip(), *command],
+            input=stdin, capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout
+
+    wait_until(lambda: json.loads(compose.tonearm("status", "--json").stdout)["tracks"]["PENDING"] == 0, timeout=30)
+    before = completed(compose)
+    dump = postgres("pg_dump", "--username=postgres", "--format=custom", "tonearm")
+    publish(compose, events(7))
+    wait_until(lambda: completed(compose) == before + 7, timeout=30)
+    compose.run("stop", "worker")
+    restore = [
+        "pg_restore",
+        "--username=postgres",
+        "--dbname=tonearm",
+        "--clean",
+        "--if-exists",
+        "--single-transaction",
+    ]
+    postgres(*restore, stdin=dump)
+    compose.run("start", "worker")
+    wait_until(lambda: compose.tonearm("health", check=False).returncode == 0, timeout=60)
+    assert completed(compose) == before
+    findings = json.loads(compose.tonearm("doctor", "--json").stdout)["findings"]
+    assert {finding["level"] for finding in findings} == {"ok"}
+    publish(compose, events(2))
+    wait_until(lambda: completed(compose) == before + 2, timeout=30)
+
+
 def test_no_password_is_in_a_log_or_a_process_list(compose):
     secrets_of_it = [
         line.partition("=")[2]
