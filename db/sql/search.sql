@@ -74,7 +74,7 @@ ORDER BY page.points DESC, page.doc_id
  LIMIT %(branch_cap)s)
 
 -- name: exact_points
--- How exact: an artist before a title (unless the name is far oftener a title), the whole before its core, before
+-- How exact: an artist before a title, the whole before its core, before
 -- transliteration; then whether articles and spelling agree.
 CASE WHEN s.document @@ %(key_a)s::tsquery AND s.document @@ %(key_b)s::tsquery THEN 9800
      WHEN s.document @@ %(key_b)s::tsquery THEN 9700
