@@ -152,7 +152,8 @@ class Ingestor:
                 event = by_id[claim.event_id]
                 attempt.append(Work(event, claim.retry_count + 1, event.completion()))
         try:
-            return self._apply(attempt, token, outcome)
+            with structlog.contextvars.bound_contextvars(**_marks(attempt)):
+                return self._apply(attempt, token, outcome)
         except BaseException:
             # Interrupted, or the database went away: what is still held is given back as soon as that is possible.
             self._debts.owe(token)
@@ -198,7 +199,8 @@ class Ingestor:
             event = work.event
             if event.audio_id in done:
                 outcome.count("applied")
-                log.debug("track_completed", audio_id=event.audio_id, event_id=event.event_id, attempt=work.attempt)
+                if len(batch) == 1:
+                    log.info("track_completed", audio_id=event.audio_id, event_id=event.event_id, attempt=work.attempt)
             else:
                 outcome.count("lease_lost")
                 log.warning("late_write_refused", audio_id=event.audio_id, event_id=event.event_id)
@@ -268,3 +270,11 @@ class Ingestor:
                 return work(conn)
 
         return in_place(once, patience=self._patience)
+
+
+def _marks(attempt: Sequence[Work]) -> dict[str, Any]:
+    """Return what every line of an attempt is marked with; a batch's lines each name the track they are about."""
+    if len(attempt) != 1:
+        return {}
+    event, number, _ = attempt[0]
+    return {"audio_id": event.audio_id, "event_id": event.event_id, "attempt": number}

@@ -33,7 +33,8 @@ def audio_processed(self: Task, *args: Any, **kwargs: Any) -> dict[str, int]:
         for retry in outcome.retries:
             if retry.delay <= RETRIES_IN_MEMORY_SECONDS:
                 raise self.retry(args=[retry.event.as_sent()], kwargs={}, countdown=retry.delay, exc=_reason(retry))
-        log.info("event_settled", **outcome.counts)
+        if "applied" not in outcome.counts:  # then the attempt has said so
+            log.info("event_settled", **outcome.counts)
         return outcome.counts
 
 
