@@ -49,7 +49,8 @@ class Worker:
 
     def __init__(self, name: str, env: dict[str, str], log: Path, app: str, concurrency: int = 2) -> None:
         self.name, self.log = name, log
-        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-c", str(concurrency), "-n", f"{name}@%h"]
+        command = [sys.executable, "-m", "celery", "-A", app, "worker", "-l", "INFO"]
+        command += ["-c", str(concurrency), "-n", f"{name}@%h"]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
