@@ -16,7 +16,7 @@ from worker.settings import Settings
 
 @pytest.fixture(scope="module")
 def on():
-    with stage(MAX_ATTEMPTS="3", RETRY_BASE_SECONDS="0.2", SWEEP_INTERVAL_SECONDS="0.5", LEASE_SECONDS="3") as opened:
+    with stage(MAX_ATTEMPTS="3", RETRY_BASE_SECONDS="0.2", SWEEP_INTERVAL_SECONDS="0.5") as opened:
         opened.start_worker()
         yield opened
 
@@ -26,7 +26,10 @@ def _fresh(on):
     on.ask("TRUNCATE audio_tracks, audio_events, audio_track_history, track_search, search_word")
     for file in on.points.iterdir():
         file.unlink()
-    if not [worker for worker in on.workers if worker.alive]:
+    on.database.open()
+    if len(on.workers) != 1 or not on.workers[0].alive:  # whatever a test before this one left
+        for worker in list(on.workers):
+            on.drop_worker(worker)
         on.start_worker()
 
 
