@@ -50,9 +50,13 @@ class Debts:
         try:
             with self._pool.transaction() as conn:
                 returned = transitions.give_back(conn, token=token)
-        except MusicLibraryError as error:
-            log.debug("lease_not_given_back_yet", error=str(error))
-            return False
+        except Exception as error:
+            if isinstance(error, MusicLibraryError) and error.retryable:
+                log.debug("lease_not_given_back_yet", error=str(error))
+                return False
+            # Whatever it is, the other debts must still be paid; this lease runs out, and the sweeper ends it.
+            log.exception("lease_left_to_run_out", lease_token=token)
+            return True
         if returned:
             log.info("lease_given_back", tracks=returned)
         return True
