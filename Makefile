@@ -75,6 +75,7 @@ clean: ## remove .venv and caches
 
 docs-reference: $(STAMP) ## write what the documents quote from the code: the settings table, the event's schema
 	$(BIN)/python -m worker.reference schema > docs/audio-processed.schema.json
+	$(BIN)/python -m worker.reference asyncapi > docs/asyncapi.json
 	$(BIN)/python -m worker.reference settings > $(VENV)/settings.md
 	sed -i -e '/^| variable | default /,/^$$/{/^$$/!d}' README.md
 	sed -i -e '/^Every setting is an environment variable/{n;r $(VENV)/settings.md' -e '}' README.md

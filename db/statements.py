@@ -45,7 +45,7 @@ def _execute(cursor: Cursor, statement: Any, params: Mapping[str, Any] | None) -
 
 def fetch_all(conn: Connection, statement: Any, params: Mapping[str, Any] | None = None) -> list[Row]:
     """Run a statement and return its rows, each a dict by column name."""
-    with translated(), conn.cursor() as cursor:
+    with translated(), conn.cursor(cursor_factory=Cursor) as cursor:
         _execute(cursor, statement, params)
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -59,6 +59,6 @@ def fetch_one(conn: Connection, statement: Any, params: Mapping[str, Any] | None
 
 def run(conn: Connection, statement: Any, params: Mapping[str, Any] | None = None) -> int:
     """Run a statement for its effect and return how many rows it touched."""
-    with translated(), conn.cursor() as cursor:
+    with translated(), conn.cursor(cursor_factory=Cursor) as cursor:
         _execute(cursor, statement, params)
         return int(cursor.rowcount)

@@ -1,10 +1,12 @@
-"""What documents quote from the code: ``python -m worker.reference schema`` and ``… settings``; tests compare them."""
+"""What documents quote from the code: ``python -m worker.reference schema | asyncapi | settings``; tests compare it."""
 
 import json
 import sys
+from collections.abc import Callable
 
 from pydantic_core import PydanticUndefined
 
+from worker import asyncapi
 from worker.events import json_schema
 from worker.settings import Settings
 
@@ -23,8 +25,15 @@ def settings_table() -> str:
     return "\n".join(rows)
 
 
+def _json(document: object) -> str:
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+_WRITERS: dict[str, Callable[[], str]] = {
+    "asyncapi": lambda: _json(asyncapi.document()),
+    "schema": lambda: _json(json_schema()),
+    "settings": settings_table,
+}
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["settings"]:
-        print(settings_table())  # noqa: T201 - a program's output
-    else:
-        print(json.dumps(json_schema(), indent=2, ensure_ascii=False))  # noqa: T201 - a program's output
+    print(_WRITERS[sys.argv[1]]())  # noqa: T201 - a program's output

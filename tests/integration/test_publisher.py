@@ -10,8 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from uuid import uuid4
 
+import psycopg2
 import pytest
 import redis
+from psycopg2.extras import DictCursor, NamedTupleCursor, RealDictCursor
 from pydantic import SecretStr
 
 from db.errors import MusicLibraryError, ValidationError
@@ -233,3 +235,18 @@ def test_an_event_is_the_same_whichever_way_it_is_published(settings, pool):
         assert publisher.publish(event).duplicate
         assert publisher.publish(event, conn=conn).duplicate
         assert str(first.event_id) == event["event_id"]
+
+
+@pytest.mark.parametrize("cursor_factory", [RealDictCursor, NamedTupleCursor, DictCursor])
+def test_publishing_in_a_transaction_goes_on_a_connection_whose_cursors_are_of_another_kind(
+    settings, database_url, stored, cursor_factory
+):
+    event = an_event()
+    with (
+        closing(psycopg2.connect(database_url, cursor_factory=cursor_factory)) as theirs,
+        Publisher(settings) as publisher,
+        theirs,
+    ):
+        assert publisher.publish(event, conn=theirs).stored
+        assert publisher.publish(event, conn=theirs).duplicate
+    assert stored() == {event["event_id"]}
