@@ -73,9 +73,10 @@ schema: $(STAMP) ## write schema.sql anew from the migrations
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist site
 
-docs-reference: $(STAMP) ## write what the documents quote from the code: the settings table, the event's schema
+docs-reference: $(STAMP) ## write what the documents quote: the settings table, the event's schema, AsyncAPI, example files
 	$(BIN)/python -m worker.reference schema > docs/audio-processed.schema.json
 	$(BIN)/python -m worker.reference asyncapi > docs/asyncapi.json
 	$(BIN)/python -m worker.reference settings > $(VENV)/settings.md
 	sed -i -e '/^| variable | default /,/^$$/{/^$$/!d}' README.md
 	sed -i -e '/^Every setting is an environment variable/{n;r $(VENV)/settings.md' -e '}' README.md
+	$(BIN)/python -m tests.documents.blocks
