@@ -1,12 +1,14 @@
 """The Celery app: ``celery -A worker.app worker``. Set for delivery that survives what dies (docs/architecture.md)."""
 
-from typing import Any
+import sys
+from typing import Any, Final
 
 from celery import Celery
-from celery.signals import setup_logging, worker_process_init
+from celery.signals import celeryd_init, setup_logging, worker_process_init, worker_process_shutdown
 from kombu.entity import Exchange, Queue
 
 from worker import heartbeat, metrics, process, sweeper
+from worker.hooks import HookError
 from worker.settings import Settings
 from worker.telemetry import configure_logging
 
@@ -16,6 +18,9 @@ BACKFILL_QUEUE = "tonearm.backfill"
 """Mass imports: consumed by the same workers, after what is live."""
 
 _SOCKET_SECONDS = 5.0
+_HOOKS_DRAIN_SECONDS: Final = 4.0
+"""Half of what a shutdown has: a process that goes makes the hook calls that wait, as far as they get."""
+_WRONG_USAGE: Final = 2
 
 
 def configuration(settings: Settings) -> dict[str, Any]:
@@ -97,9 +102,23 @@ def _set_up_logging(**_: Any) -> None:
     configure_logging(Settings())
 
 
+@celeryd_init.connect
+def _load_hooks(**_: Any) -> None:
+    try:
+        process.prepare_hooks()
+    except HookError as error:
+        print(f"tonearm: {error}", file=sys.stderr)  # noqa: T201 - before there is a log, and for whoever starts it
+        raise SystemExit(_WRONG_USAGE) from None
+
+
 @worker_process_init.connect
 def _open_process(**_: Any) -> None:
     process.ingestor()
+
+
+@worker_process_shutdown.connect
+def _close_process(**_: Any) -> None:
+    process.close_hooks(_HOOKS_DRAIN_SECONDS)
 
 
 app = create_app()

@@ -17,6 +17,7 @@ from db.write import inbox, transitions
 from db.write.transitions import Claim, Failure, Note
 from worker.debts import Debts
 from worker.events import Event, InvalidEventError, parse_event
+from worker.hooks.runner import HookRunner
 from worker.retry import Backoff, classify, error_code, in_place
 
 log = structlog.get_logger()
@@ -65,7 +66,7 @@ class Ingestor:
     """Applies events; one in each worker process.
 
     ``lease_seconds`` is how long a claim holds, ``patience`` how long a database that is away is waited for (seconds),
-    ``owner`` names the process in the lease.
+    ``owner`` names the process in the lease, ``hooks`` hears of every attempt that ended.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Ingestor:
         max_attempts: int = 5,
         backoff: Backoff = DEFAULT_BACKOFF,
         patience: float = 24.0,
+        hooks: HookRunner | None = None,
     ) -> None:
         self._pool = pool
         self._owner = owner
@@ -85,6 +87,7 @@ class Ingestor:
         self.backoff = backoff
         self._patience = patience
         self._debts = Debts(pool)
+        self._hooks = hooks
 
     def ingest(self, raw_events: Iterable[object], *, stored: bool = False) -> Outcome:
         """Apply events; ``stored`` says that the publisher has put them into the inbox already.
@@ -195,6 +198,8 @@ class Ingestor:
             middle = len(batch) // 2
             first = self._apply(batch[:middle], token, outcome)
             return first + self._apply(batch[middle:], token, outcome)
+        if self._hooks:
+            self._hooks.completed((work.event, work.attempt) for work in batch if work.event.audio_id in done)
         for work in batch:
             event = work.event
             if event.audio_id in done:
@@ -240,6 +245,8 @@ class Ingestor:
             lambda conn: transitions.fail(conn, failures.values(), token=token, max_attempts=self.max_attempts)
         )
         due = {track.audio_id: track.next_attempt_at for track in failed}
+        if self._hooks:
+            self._hooks.failed(((work.event, work.attempt) for work in batch), due, code, message)
         for event, attempt, _ in batch:
             delay = failures[event.audio_id].retry_after if due.get(event.audio_id) else None
             if delay is not None:

@@ -1,7 +1,8 @@
 """Prometheus metrics, read from PostgreSQL and the broker when they are asked for: prefork does not matter to them.
 
 What comes from the database and the broker is about the whole, so every worker tells the same: aggregate with ``max``,
-not ``sum``. The counters start at nought with each worker, as Prometheus expects.
+not ``sum``. The counters start at nought with each worker, as Prometheus expects. ``tonearm_hook_calls_total`` is each
+worker's own, and there only where a hook is set: ``sum`` it.
 """
 
 import itertools
@@ -23,6 +24,7 @@ from db.pool import DatabasePool
 from db.read.status import read_status
 from db.read.throughput import read_connections, read_model_lag, read_throughput, replica_lag
 from worker import process
+from worker.hooks.counts import HookCounts
 from worker.messages import OperationalError, queue_depth, unacknowledged
 from worker.settings import Settings
 from worker.sweeper import SweeperStep
@@ -59,12 +61,14 @@ class TonearmCollector(Collector):
         *,
         replica: DatabasePool | None = None,
         sweeper_last_run: Callable[[], float | None] = lambda: None,
+        hook_counts: HookCounts | None = None,
         lag: float = 5.0,
     ) -> None:
         self._pool = pool
         self._app = app
         self._replica = replica
         self._sweeper_last_run = sweeper_last_run
+        self._hook_counts = hook_counts
         self._lag = lag
         self._totals = Totals()
         self._lock = threading.Lock()
@@ -83,6 +87,8 @@ class TonearmCollector(Collector):
             last_run = self._sweeper_last_run()
             if last_run is not None:
                 yield _gauge("sweeper_last_run_timestamp_seconds", "When this worker last swept, Unix time.", last_run)
+            if self._hook_counts is not None:
+                yield _hook_calls(self._hook_counts)
 
     def _of(self, source: str, read: Callable[[], list[Metric]]) -> Iterator[Metric]:
         try:
@@ -161,6 +167,13 @@ def _labelled(name: str, text: str, label: str, values: dict[str, int]) -> Gauge
     return family
 
 
+def _hook_calls(counts: HookCounts) -> CounterMetricFamily:
+    family = CounterMetricFamily("tonearm_hook_calls", "Calls of this worker's hooks.", labels=["hook", "result"])
+    for (kind, result), number in counts.read().items():
+        family.add_metric([kind, result], number)
+    return family
+
+
 class MetricsServer:
     """Serves one collector over HTTP in a thread. Raises OSError where the port is taken."""
 
@@ -204,6 +217,7 @@ class MetricsStep(bootsteps.StartStopStep):
             self._app,
             replica=self._open(settings.read_database()) if settings.read_database_url else None,
             sweeper_last_run=lambda: sweeper.last_run if sweeper else None,
+            hook_counts=process.prepare_hooks(),
         )
         try:
             self._server = MetricsServer(collector, settings.metrics_port)

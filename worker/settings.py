@@ -37,6 +37,11 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = Field("auto", description="auto: JSON unless on a terminal")
     metrics_port: int | None = Field(None, ge=1, le=65535, description="port of the Prometheus endpoint; unset: none")
     tonearm_home: Path = Field(default_factory=default_home, description="where the embedded servers keep their data")
+    tonearm_on_completed: str = Field(
+        "", description="functions to call when a track is completed: `package.module:function`, with commas"
+    )
+    tonearm_on_failed: str = Field("", description="functions to call when an attempt has failed")
+    tonearm_hook_seconds: float = Field(10.0, gt=0, le=600, description="how long such a call may take")
     db_host: str | None = Field(None, description="PostgreSQL's host, where DATABASE_URL is not set")
     db_port: int = Field(5432, description="PostgreSQL's port, beside DB_HOST")
     db_name: str = Field("tonearm", description="the database, beside DB_HOST")

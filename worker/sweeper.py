@@ -8,16 +8,22 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import structlog
 from celery import Celery, bootsteps
 from celery.worker.components import Pool
 
 from db.errors import MusicLibraryError
+from db.models import AudioTrack
 from db.pool import DatabasePool
+from db.read.tracks import get_audio_metadata_by_ids
+from db.statements import Connection
 from db.write import inbox, transitions
 from worker import process
+from worker.hooks.runner import HookRunner
 from worker.messages import OperationalError, queue_depth, send
 from worker.settings import Settings
 
@@ -31,6 +37,7 @@ _RESTART_GRACE_SECONDS = 5.0
 _DRAIN_SECONDS = 8.0
 """How long a shutdown waits for attempts, which take milliseconds: less than Docker waits before it kills (10 s)."""
 _RETRY_CAP_SECONDS = 600.0
+_HOOKS_DRAIN_SECONDS = 1.0
 
 
 class Swept(NamedTuple):
@@ -44,13 +51,14 @@ class Swept(NamedTuple):
 class Sweeper:
     """Sweeps once, or for ever in a thread of its own.
 
-    ``app`` is what messages are sent through; ``queues`` are those whose depth tells whether there is room.
+    ``app`` is what messages are sent through; ``hooks`` hears of every attempt whose lease ran out.
     """
 
-    def __init__(self, pool: DatabasePool, app: Celery, settings: Settings) -> None:
+    def __init__(self, pool: DatabasePool, app: Celery, settings: Settings, *, hooks: HookRunner | None = None) -> None:
         self._pool = pool
         self._app = app
         self._settings = settings
+        self._hooks = hooks
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._database_failed_at: float | None = None
@@ -79,7 +87,10 @@ class Sweeper:
                     limit=_PER_SWEEP,
                 )
             )
+            lost = self._for_the_hooks(conn, expired)
             due = inbox.take_due(conn, grace=settings.enqueue_grace, limit=min(_PER_SWEEP, room * _BATCH))
+        if self._hooks and lost:
+            self._hooks.expired(lost)
         self._send(due)
         if expired or due:
             log.info("swept", expired=len(expired), enqueued=len(due))
@@ -89,6 +100,10 @@ class Sweeper:
         """Let attempts that the outage interrupted give back what they hold before it counts as lost."""
         failed_at = self._database_failed_at
         return failed_at is not None and time.monotonic() < failed_at + _RESTART_GRACE_SECONDS
+
+    def _for_the_hooks(self, conn: Connection, expired: Sequence[UUID]) -> list[AudioTrack]:
+        wanted = bool(expired) and self._hooks is not None and self._hooks.wants("on_failed")
+        return get_audio_metadata_by_ids(conn, expired) if wanted else []
 
     def _send(self, due: list[inbox.DueEvent]) -> None:
         together = [event for event in due if not event.alone]
@@ -166,7 +181,7 @@ class SweeperStep(bootsteps.StartStopStep):
             statement_timeout=settings.statement_timeout,
             idle_in_transaction_timeout=settings.statement_timeout,
         )
-        self._sweeper = Sweeper(self._pool, self._app, settings)
+        self._sweeper = Sweeper(self._pool, self._app, settings, hooks=process.hooks())
         self._sweeper.start()
 
     def stop(self, worker: Any) -> None:
@@ -188,6 +203,7 @@ class SweeperStep(bootsteps.StartStopStep):
         if self._sweeper is None or self._pool is None:
             return
         self._sweeper.stop()
+        process.close_hooks(_HOOKS_DRAIN_SECONDS)
         try:
             with self._pool.transaction() as conn:
                 returned = transitions.give_back_all_of(conn, f"{process.instance()}/")

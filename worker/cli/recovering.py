@@ -12,6 +12,7 @@ from db.errors import ValidationError
 from db.pool import DatabasePool
 from db.read.recovery import Rejected, get_rejected, list_rejected
 from db.write.recovery import Retried, failed_for_good, mark_replayed, retry
+from worker import process
 from worker.app import create_app
 from worker.cli.connect import actor, reading, writing
 from worker.cli.output import AsJson, console, errors, print_json, table
@@ -104,8 +105,12 @@ def sweep(as_json: AsJson = False) -> None:
 
 
 def _sweep_once(settings: Settings) -> Swept:
+    hooks = process.hooks()
     with closing(DatabasePool(settings.database(), min_size=0, max_size=1, application_name=actor())) as pool:
-        return Sweeper(pool, create_app(settings), settings).sweep()
+        try:
+            return Sweeper(pool, create_app(settings), settings, hooks=hooks).sweep()
+        finally:
+            process.close_hooks(settings.tonearm_hook_seconds)
 
 
 @rejected.command("list")
