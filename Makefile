@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs-reference test-docker env
+.PHONY: help install demo up test test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker env
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,9 @@ schema: $(STAMP) ## write schema.sql anew from the migrations
 
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist site
+
+docs: $(STAMP) ## build the documentation site into site/, without a warning and without the network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 docs-reference: $(STAMP) ## write what the documents quote: the settings table, the event's schema, AsyncAPI, example files
 	$(BIN)/python -m worker.reference schema > docs/audio-processed.schema.json

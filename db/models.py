@@ -19,33 +19,52 @@ class AudioTrack(Frozen):
     """A track as the database holds it."""
 
     id: UUID
+    """The track: what events call ``audio_id``."""
     status: TrackStatus
     title: str | None = None
+    """None only until the track is completed for the first time."""
     artist: str | None = None
     album: str | None = None
     genre: str | None = None
     year: int | None = None
+    """1800 to 2100."""
     duration: float | None = None
+    """Seconds."""
     channels: int | None = None
+    """1 to 16."""
     sample_rate: int | None = None
+    """Hz."""
     bitrate: int | None = None
+    """bit/s."""
     format: str | None = None
     file_size: int | None = None
+    """Bytes."""
     audio_path: str | None = None
+    """A URI."""
     thumbnail_path: str | None = None
+    """A URI."""
     retry_count: int = 0
+    """How many attempts at the current event have failed."""
     error_code: str | None = None
+    """What the last attempt failed with; only while FAILED."""
     error_message: str | None = None
     next_attempt_at: datetime | None = None
+    """When a FAILED track is tried again by itself; None: it is not."""
     current_event_id: UUID | None = None
+    """The event that was taken up last."""
     lease_token: UUID | None = None
+    """The identity of the attempt that holds the track; only while PROCESSING."""
     lease_expires_at: datetime | None = None
     lease_owner: str | None = None
+    """The process that holds the track."""
     applied_event_id: UUID | None = None
+    """The event that the metadata is from; None if it was saved through the Python API."""
     applied_occurred_at: datetime | None = None
+    """When that event happened: older ones change nothing any more."""
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None = None
+    """When the track was completed last."""
 
 
 class TrackPage(Frozen):

@@ -99,10 +99,14 @@ class Publisher:
         self._broker_rests_until = 0.0
 
     def publish(self, event: Mapping[str, Any] | AudioProcessed, *, conn: Connection | None = None) -> Receipt:
-        """Publish one event. Raises ValidationError, with every reason, where it is invalid.
+        """Publish one event (docs/events.md says what is in it).
 
-        With ``conn`` the event becomes part of that connection's transaction: whether it is published is decided by
-        the caller's commit, and the sweeper enqueues it after that.
+        With ``conn``, a psycopg2 connection to the same database, the event becomes part of its transaction: whether
+        it is published is decided by the caller's commit, and the sweeper enqueues it after that.
+
+        Raises ValidationError, with every reason, where it is invalid; DatabaseOperationError where it could not be
+        stored, or the answer was lost: publish it again; and, if not ``durable``, MusicLibraryError where the broker
+        did not take it.
         """
         if conn is not None:
             receipt = _store(conn, _parse(_plain(event)))
