@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker env
+.PHONY: help install demo up test test-wheel test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker env
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +34,9 @@ bench: $(STAMP) ## measure against other ways of doing it (under 15 minutes on t
 
 test-docker: $(STAMP) ## run the suite on PostgreSQL and Redis images, and the compose file end to end
 	$(PYTEST) -m docker -p no:xdist tests/docker
+
+test-wheel: $(STAMP) ## build the wheel, install it into empty environments, follow the quick start (PYTHONS="python3.12 …")
+	$(PYTEST) -m long tests/wheel
 
 env: ## write .env with a random password in every empty place
 	@test ! -e .env || { echo ".env is there already: remove it first if its passwords may go"; exit 1; }

@@ -23,11 +23,16 @@ READY = re.compile(r" ready\.|Visit me at|Uvicorn running|Connected to")
 
 
 class Page:
-    """A reader's directory, shell environment and Python session while one document is read."""
+    """A reader's directory, shell environment and Python session while one document is read.
 
-    def __init__(self, directory: Path, environment: dict[str, str], wait_until: Callable[..., Any]):
+    With ``python``, a command, each Python block is a program of its own instead, run by that interpreter.
+    """
+
+    def __init__(
+        self, directory: Path, environment: dict[str, str], wait_until: Callable[..., Any], *, python: str | None = None
+    ):
         self.directory, self.environment = directory, environment
-        self._wait_until = wait_until
+        self._wait_until, self._interpreter = wait_until, python
         self._names: dict[str, Any] = {"__name__": "__page__"}
         self._staying: list[subprocess.Popen[bytes]] = []
         self.printed = ""
@@ -37,6 +42,9 @@ class Page:
         {"python": self._python, "sh": self._shell, "json": self._json}[block.language](block)
 
     def _python(self, block: Block) -> None:
+        if self._interpreter:
+            self.printed = self._ran([self._interpreter, "-c", block.text], block)
+            return
         # The line numbers of a traceback are those of the document.
         code = compile("\n" * block.line + block.text, str(block.document), "exec")
         output = io.StringIO()
@@ -50,17 +58,21 @@ class Page:
             if stays:
                 self._start(part, block)
                 continue
-            done = subprocess.run(
-                ["bash", "-euo", "pipefail", "-c", part],
-                cwd=self.directory,
-                env=self.environment,
-                capture_output=True,
-                text=True,
-                timeout=90,
-                check=False,
-            )
-            assert done.returncode == 0, f"{block}: exit code {done.returncode}\n{part}\n{done.stderr}{done.stdout}"
-            self.printed += done.stdout
+            self.printed += self._ran(["bash", "-euo", "pipefail", "-c", part], block)
+
+    def _ran(self, command: list[str], block: Block) -> str:
+        """Run a command and return what it printed."""
+        done = subprocess.run(
+            command,
+            cwd=self.directory,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=90,
+            check=False,
+        )
+        assert done.returncode == 0, f"{block}: exit code {done.returncode}\n{done.stderr}{done.stdout}"
+        return done.stdout
 
     def _start(self, command: str, block: Block) -> None:
         log = self.directory / f"staying-{len(self._staying)}.log"
