@@ -92,7 +92,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         advice="set DATABASE_URL to the primary, and READ_DATABASE_URL to the replica",
     )  # fmt: skip
     yield _judged(
-        "database.role", f"connected as {server.role}", good=not server.superuser, otherwise="warning",
+        "database.role", f"connected as {server.role}", good=not (server.superuser and settings.names_database),
+        otherwise="warning",
         advice="that is a superuser: connect as tonearm_worker instead (deploy/postgres/roles.sql)",
     )  # fmt: skip
     pending = migrate.pending(url)

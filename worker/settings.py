@@ -65,6 +65,11 @@ class Settings(BaseSettings):
             )
         return running.database_url
 
+    @property
+    def names_database(self) -> bool:
+        """Whether a database is configured; if none is, the embedded PostgreSQL is meant."""
+        return bool(self.database_url or self.db_host or self.db_connection_name)
+
     def read_database(self) -> str:
         """Return the connection string to read from: the replica, if one is set."""
         return _readable("READ_DATABASE_URL", self.read_database_url) if self.read_database_url else self.database()

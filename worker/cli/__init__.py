@@ -14,7 +14,18 @@ from kombu.exceptions import OperationalError
 
 from db.dsn import redacted
 from db.errors import DatabaseOperationError, MusicLibraryError, ValidationError
-from worker.cli import listing, operating, publishing, reconciling, recovering, reindexing, searching, serving, showing
+from worker.cli import (
+    addresses,
+    listing,
+    operating,
+    publishing,
+    reconciling,
+    recovering,
+    reindexing,
+    searching,
+    serving,
+    showing,
+)
 from worker.cli.output import fail
 from worker.embedded import EmbeddedError
 from worker.settings import ServiceNotConfiguredError, Settings
@@ -29,7 +40,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for _module in (serving, publishing, searching, reindexing, showing, listing, operating, recovering, reconciling):
+for _module in (
+    serving,
+    addresses,
+    publishing,
+    searching,
+    reindexing,
+    showing,
+    listing,
+    operating,
+    recovering,
+    reconciling,
+):
     _module.register(app)
 
 

@@ -30,7 +30,7 @@ def up(
     """
     settings = Settings()
     with ExitStack() as started:
-        if not (settings.database_url or settings.db_host or settings.db_connection_name):
+        if not settings.names_database:
             postgres = started.enter_context(start_postgres(settings.tonearm_home))
             os.environ["DATABASE_URL"] = postgres.url
             errors.print(postgres.description, highlight=False, soft_wrap=True)
