@@ -14,6 +14,9 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tonearm
+# The volumes of the compose file's passwords take their owner from these.
+RUN for service in postgres redis migrate worker flower; do install -d -o tonearm /secrets/$service; done
+COPY --chmod=0555 deploy/make-secrets.sh /usr/local/bin/make-secrets
 COPY --from=build /opt/tonearm /opt/tonearm
 # SIGTERM is made the soft shutdown (SIGQUIT): attempts get five seconds to end, what is left is given back.
 ENV PATH=/opt/tonearm/bin:$PATH \

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test test-wheel test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker env
+.PHONY: help install demo up test test-wheel test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker test-rabbitmq
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -38,12 +38,6 @@ test-docker: $(STAMP) ## run the suite on PostgreSQL and Redis images, and the c
 test-wheel: $(STAMP) ## build the wheel, install it into empty environments, follow the quick start (PYTHONS="python3.12 …")
 	$(PYTEST) -m long tests/wheel
 
-env: ## write .env with a random password in every empty place
-	@test ! -e .env || { echo ".env is there already: remove it first if its passwords may go"; exit 1; }
-	@umask 077; while IFS= read -r line; do case $$line in *=) line=$$line$$(od -An -N24 -tx1 /dev/urandom | tr -d ' \n');; esac; \
-		echo "$$line"; done < .env.example > .env
-	@echo "wrote .env"
-
 test-pgbouncer: $(STAMP) ## run the database tests that need the program pgbouncer (apt-get install pgbouncer)
 	$(PYTEST) tests/pgbouncer
 
@@ -52,6 +46,9 @@ coverage: $(STAMP) ## run the database tests and print the branches of db/ that 
 
 test-faults: $(STAMP) ## 10,000 events through every kind of fault (under 10 minutes; FAULT_SEED repeats a run)
 	$(PYTEST) -s -m long tests/faults/test_long_run.py
+
+test-rabbitmq: $(STAMP) ## the fault suite's short form on a real RabbitMQ (apt-get install rabbitmq-server; about 3 minutes)
+	$(PYTEST) -s -m rabbitmq tests/faults
 
 bench-faults: $(STAMP) ## kill workers of plain Celery and of Tonearm, and print what each lost (about 4 minutes)
 	$(BIN)/python -m tests.faults.side_by_side

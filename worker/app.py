@@ -8,6 +8,7 @@ from celery.signals import celeryd_init, setup_logging, worker_process_init, wor
 from kombu.entity import Exchange, Queue
 
 from worker import heartbeat, metrics, process, sweeper
+from worker.broker import SOCKET_SECONDS, transport_options
 from worker.hooks import HookError
 from worker.settings import Settings
 from worker.telemetry import configure_logging
@@ -16,8 +17,6 @@ LIVE_QUEUE = "celery"
 """Celery's own default, so that a client in any language that knows nothing of us reaches it."""
 BACKFILL_QUEUE = "tonearm.backfill"
 """Mass imports: consumed by the same workers, after what is live."""
-
-_SOCKET_SECONDS = 5.0
 _HOOKS_DRAIN_SECONDS: Final = 4.0
 """Half of what a shutdown has: a process that goes makes the hook calls that wait, as far as they get."""
 _WRONG_USAGE: Final = 2
@@ -28,12 +27,12 @@ def configuration(settings: Settings) -> dict[str, Any]:
     broker = settings.broker()
     return {
         "broker_url": broker,
-        "broker_transport_options": _transport_options(broker, settings),
+        "broker_transport_options": transport_options(settings),
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        "broker_connection_timeout": _SOCKET_SECONDS,
-        "broker_pool_acquire_timeout": _SOCKET_SECONDS,
-        "broker_heartbeat": 10,
+        "broker_connection_timeout": SOCKET_SECONDS,
+        "broker_pool_acquire_timeout": SOCKET_SECONDS,
+        "broker_heartbeat": 5,  # RabbitMQ's: a silent one is noticed within two and a half of these
         "task_publish_retry": False,  # the inbox and the sweeper retry, and they remember
         "task_serializer": "json",
         "result_serializer": "json",
@@ -65,26 +64,6 @@ def _queue(name: str, broker: str) -> Queue:
     """
     arguments = {"x-queue-type": "quorum"} if broker.startswith("amqp") else None
     return Queue(name, Exchange(name, type="direct"), routing_key=name, queue_arguments=arguments)
-
-
-def _transport_options(broker: str, settings: Settings) -> dict[str, Any]:
-    if not broker.startswith(("redis", "rediss", "sentinel")):
-        return {}
-    return {
-        # Longer than any attempt, shorter than anybody's patience; the sweeper does not wait for it.
-        "visibility_timeout": max(300.0, 2 * settings.lease_seconds),
-        "unacked_restore_interval": 10,
-        "unacked_restore_throttle": 3,
-        "queue_order_strategy": "priority",  # in the order of task_queues: live events overtake a backfill
-        "socket_timeout": _SOCKET_SECONDS,
-        "socket_connect_timeout": _SOCKET_SECONDS,
-        "socket_keepalive": True,
-        "health_check_interval": 4,  # a silent broker is noticed within 1 + twice this
-        # How often a publisher tries before it says that the broker is away; a worker's reconnecting never ends.
-        "max_retries": 1,
-        "interval_start": 0,
-        "interval_step": 0.1,
-    }
 
 
 def create_app(settings: Settings | None = None) -> Celery:

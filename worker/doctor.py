@@ -13,6 +13,7 @@ from db.dsn import redacted
 from db.errors import MusicLibraryError
 from db.pool import DatabasePool
 from db.read import diagnosis
+from worker.broker import is_redis, transport_options
 from worker.health import ask_broker, ask_database
 from worker.settings import Settings
 
@@ -136,10 +137,14 @@ def _replica(settings: Settings) -> Iterator[Finding]:
 
 
 def _broker(settings: Settings) -> Iterator[Finding]:
-    if not settings.broker().startswith(("redis", "rediss", "sentinel")):
+    if not is_redis(settings.broker()):
         yield Finding("broker.durability", "ok", "not Redis: its queues are durable")
         return
-    with Connection(settings.broker(), connect_timeout=_SECONDS) as connection, connection.channel() as channel:
+    options = transport_options(settings, seconds=_SECONDS)
+    with (
+        Connection(settings.broker(), connect_timeout=_SECONDS, transport_options=options) as connection,
+        connection.channel() as channel,
+    ):
         try:
             found = _redis_settings(channel.client)
         except connection.connection_errors + connection.channel_errors as error:

@@ -10,6 +10,7 @@ from kombu.exceptions import OperationalError
 from db.dsn import redacted
 from db.errors import MusicLibraryError
 from db.pool import DatabasePool
+from worker.broker import transport_options
 from worker.heartbeat import STALE_SECONDS, read_beats, runtime_dir
 from worker.settings import Settings
 
@@ -75,10 +76,8 @@ def ask_broker(settings: Settings) -> str:
     Speaks to it as Celery does, so that every broker that Celery knows can be asked. Raises OperationalError where it
     does not answer, MusicLibraryError where none is set.
     """
-    options = {"socket_timeout": _PROBE_SECONDS, "socket_connect_timeout": _PROBE_SECONDS}
-    url = settings.broker()
-    transport_options = options if url.startswith(("redis", "rediss", "sentinel")) else {}
-    with Connection(url, connect_timeout=_PROBE_SECONDS, transport_options=transport_options) as connection:
+    options = transport_options(settings, seconds=_PROBE_SECONDS)
+    with Connection(settings.broker(), connect_timeout=_PROBE_SECONDS, transport_options=options) as connection:
         try:
             connection.ensure_connection(max_retries=1, interval_start=0.2, timeout=_PROBE_SECONDS)
             connection.default_channel.queue_declare("celery", passive=True)

@@ -11,12 +11,21 @@ PROCESSED = "audio.processed"
 PROCESSED_BATCH = "audio.processed.batch"
 STORED = "tonearm_stored"
 """The message header that says that its events are in the inbox already."""
+_CONFIRM_SECONDS = 5.0
+"""How long RabbitMQ may take to say that it has a message; Redis says so in its answer."""
 
 
 def send(app: Celery, payloads: Sequence[dict[str, Any]], *, stored: bool, queue: str | None = None) -> None:
     """Send events to the workers: one as itself, more as a batch. Raises OperationalError if no broker answers."""
     name, args = (PROCESSED, [payloads[0]]) if len(payloads) == 1 else (PROCESSED_BATCH, [list(payloads)])
-    app.send_task(name, args=args, headers={STORED: stored}, queue=queue, ignore_result=True)
+    options = {"queue": queue, "ignore_result": True, "confirm_timeout": _CONFIRM_SECONDS}
+    with app.producer_or_acquire() as producer:
+        try:
+            app.send_task(name, args=args, headers={STORED: stored}, producer=producer, **options)
+        except OperationalError:
+            # Nobody says that a connection which only fell silent is broken: the next message must not go there, too.
+            producer.connection.collect()
+            raise
 
 
 @contextmanager

@@ -17,14 +17,22 @@ class ServiceNotConfiguredError(MusicLibraryError):
     code = "not_configured"
 
 
-class Settings(BaseSettings):
-    """Tonearm's settings, each an environment variable of the same name in capitals. Times are in seconds."""
+_SECRETS = Path("/run/secrets")
 
-    model_config = SettingsConfigDict(frozen=True, extra="ignore")
+
+class Settings(BaseSettings):
+    """Tonearm's settings, each an environment variable of the same name in capitals. Times are in seconds.
+
+    In a container, what is not in the environment may be a file of the setting's name in /run/secrets.
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", secrets_dir=_SECRETS if _SECRETS.is_dir() else None)
 
     database_url: SecretStr | None = Field(None, description="PostgreSQL that holds the catalogue")
     read_database_url: SecretStr | None = Field(None, description="where to read and search instead, such as a replica")
     broker_url: SecretStr | None = Field(None, description="Celery's broker")
+    sentinel_master: str = Field("mymaster", description="the master's name, where BROKER_URL names sentinels")
+    sentinel_password: SecretStr | None = Field(None, description="what sentinels ask for, where they have a password")
     max_attempts: int = Field(5, ge=1, le=100, description="attempts that an event gets before its track stays FAILED")
     lease_seconds: float = Field(60.0, ge=2, le=3600, description="how long an attempt may hold a track")
     retry_base_seconds: float = Field(

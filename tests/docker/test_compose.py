@@ -1,84 +1,33 @@
 """The compose file, end to end: as an operator starts it, on ports of its own."""
 
 import json
-import os
-import secrets
 import shutil
-import socket
 import subprocess
 import urllib.error
 import urllib.request
 from base64 import b64encode
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.docker.project import compose_project
+
 SERVICES = {"postgres", "redis", "worker", "flower"}
-
-
-def free_ports(number):
-    """A range of ports that nobody listens on."""
-    for first in range(21000, 29000, number):
-        try:
-            for port in range(first, first + number):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-    pytest.fail("no free ports")
-
-
-class Compose:
-    """One project of the compose file, with passwords made for it."""
-
-    def __init__(self, directory):
-        first = free_ports(12)
-        self.flower = f"http://127.0.0.1:{first}"
-        self.password = secrets.token_hex(16)
-        lines = [
-            line + (self.password if line == "FLOWER_PASSWORD=" else secrets.token_hex(16))
-            if line.endswith("=")
-            else line
-            for line in (ROOT / ".env.example").read_text().splitlines()
-        ]
-        lines += [f"FLOWER_PORT={first}", f"METRICS_PORTS={first + 1}-{first + 11}", "LEASE_SECONDS=6"]
-        self._environment_file = directory / "env"
-        self._environment_file.write_text("\n".join(lines) + "\n")
-        self._project = f"tonearm-test-{uuid4().hex[:8]}"
-
-    def run(self, *arguments, stdin=None, check=True):
-        done = subprocess.run(
-            ["docker", "compose", "-p", self._project, "--env-file", str(self._environment_file), *arguments],
-            cwd=ROOT, input=stdin, capture_output=True, text=True, check=False,
-            env={k: v for k, v in os.environ.items() if not k.endswith("PASSWORD")},
-        )  # fmt: skip
-        if check and done.returncode:
-            logs = "" if arguments[0] == "logs" else self.run("logs", "--tail", "15", check=False).stdout
-            pytest.fail(f"docker compose {' '.join(arguments)}: {done.stderr[-1500:]}\n{logs[-3000:]}")
-        return done
-
-    def up(self, workers):
-        self.run("up", "--detach", "--build", "--wait", "--wait-timeout", "180", "--scale", f"worker={workers}")
-
-    def containers(self):
-        ids = self.run("ps", "--quiet").stdout.split()
-        return json.loads(subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True).stdout)
-
-    def tonearm(self, *arguments, stdin=None, check=True):
-        return self.run("exec", "-T", "worker", "tonearm", *arguments, stdin=stdin, check=check)
+PASSWORDS = [
+    ("postgres", "postgres_password"),
+    ("postgres", "tonearm_owner_password"),
+    ("postgres", "tonearm_worker_password"),
+    ("postgres", "tonearm_reader_password"),
+    ("redis", "redis_password"),
+    ("flower", "flower_password"),
+]
 
 
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory):
-    project = Compose(tmp_path_factory.mktemp("compose"))
-    try:
-        project.up(workers=2)
+    with compose_project(tmp_path_factory.mktemp("compose"), LEASE_SECONDS="6") as project:
+        project.up("--scale", "worker=2")
         yield project
-    finally:
-        project.run("down", "--volumes", "--timeout", "20", check=False)
 
 
 def events(number):
@@ -96,18 +45,11 @@ def publish(compose, some):
     compose.tonearm("publish", "-", stdin="\n".join(map(json.dumps, some)))
 
 
-def completed(compose):
-    return json.loads(compose.tonearm("status", "--json").stdout)["tracks"]["COMPLETED"]
-
-
-def test_without_passwords_it_refuses_to_start_and_says_what_to_do():
-    environment = {k: v for k, v in os.environ.items() if not k.endswith("PASSWORD")}
-    done = subprocess.run(
-        ["docker", "compose", "--env-file", ".env.example", "config", "--quiet"],
-        cwd=ROOT, capture_output=True, text=True, check=False, env=environment,
-    )  # fmt: skip
-    assert done.returncode != 0
-    assert "make env" in done.stderr
+def test_a_password_that_would_break_an_address_is_refused_at_the_start(compose):
+    done = compose.run("run", "--rm", "secrets", check=False, REDIS_PASSWORD="p@ss:word")
+    assert done.returncode == 1
+    assert "REDIS_PASSWORD" in done.stderr
+    assert "letters and digits" in done.stderr
 
 
 def test_every_container_is_healthy_not_root_and_cannot_write_to_its_image(compose):
@@ -122,7 +64,7 @@ def test_every_container_is_healthy_not_root_and_cannot_write_to_its_image(compo
 
 def test_what_is_published_can_be_found(compose, wait_until):
     publish(compose, events(3))
-    wait_until(lambda: completed(compose) >= 3, timeout=30)
+    wait_until(lambda: compose.completed() >= 3, timeout=30)
     found = json.loads(compose.tonearm("search", "joga", "bjork", "--json").stdout)
     assert found["total"] >= 3
 
@@ -134,9 +76,9 @@ def test_the_doctor_has_nothing_to_complain_of(compose):
 
 def test_killing_any_one_container_loses_nothing(compose, wait_until):
     for service in ("worker", "redis", "postgres"):
-        expected = completed(compose) + 200
+        expected = compose.completed() + 200
         publish(compose, events(200))
-        victim = compose.run("ps", "--quiet", service).stdout.split()[-1]
+        victim = compose.container(service)
         subprocess.run(["docker", "kill", victim], check=True, capture_output=True)
         subprocess.run(["docker", "start", victim], check=True, capture_output=True)
 
@@ -148,7 +90,7 @@ def test_killing_any_one_container_loses_nothing(compose, wait_until):
 
 
 def test_it_scales_to_four_workers_each_with_metrics(compose):
-    compose.up(workers=4)
+    compose.up("--scale", "worker=4")
     workers = [one for one in compose.containers() if one["Config"]["Labels"]["com.docker.compose.service"] == "worker"]
     assert len(workers) == 4
     for worker in workers:
@@ -162,7 +104,7 @@ def test_flower_asks_for_a_password_and_knows_our_tasks(compose, wait_until):
         urllib.request.urlopen(f"{compose.flower}/tasks", timeout=10)
     assert refused.value.code == 401
     refused.value.close()
-    token = b64encode(f"tonearm:{compose.password}".encode()).decode()
+    token = b64encode(f"tonearm:{compose.secret('flower', 'flower_password')}".encode()).decode()
 
     def shown():
         publish(compose, events(1))
@@ -178,7 +120,7 @@ def test_flowers_page_lists_our_tasks_in_a_real_browser(compose, tmp_path, wait_
     if browser is None:
         pytest.skip("there is no chromium: install Debian's package of that name")
     publish(compose, events(5))
-    address = compose.flower.replace("http://", f"http://tonearm:{compose.password}@")
+    address = compose.flower.replace("http://", f"http://tonearm:{compose.secret('flower', 'flower_password')}@")
     command = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}"]
 
     def page():
@@ -192,7 +134,7 @@ def test_flowers_page_lists_our_tasks_in_a_real_browser(compose, tmp_path, wait_
 
 
 def test_a_worker_that_is_stopped_ends_by_itself_and_well(compose):
-    victim = compose.run("ps", "--quiet", "worker").stdout.split()[-1]
+    victim = compose.container("worker")
     subprocess.run(["docker", "stop", "--time", "50", victim], check=True, capture_output=True)
     state = json.loads(subprocess.run(["docker", "inspect", victim], check=True, capture_output=True).stdout)[0][
         "State"
@@ -204,17 +146,17 @@ def test_a_worker_that_is_stopped_ends_by_itself_and_well(compose):
 def test_a_backup_that_is_restored_has_what_it_had_and_the_doctor_agrees(compose, wait_until):
     def postgres(*command, stdin=None):
         done = subprocess.run(
-            ["docker", "exec", "-i", compose.run("ps", "--quiet", "postgres").stdout.strip(), *command],
+            ["docker", "exec", "-i", compose.container("postgres"), *command],
             input=stdin, capture_output=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout
 
     wait_until(lambda: json.loads(compose.tonearm("status", "--json").stdout)["tracks"]["PENDING"] == 0, timeout=30)
-    before = completed(compose)
+    before = compose.completed()
     dump = postgres("pg_dump", "--username=postgres", "--format=custom", "tonearm")
     publish(compose, events(7))
-    wait_until(lambda: completed(compose) == before + 7, timeout=30)
+    wait_until(lambda: compose.completed() == before + 7, timeout=30)
     compose.run("stop", "worker")
     restore = [
         "pg_restore",
@@ -227,18 +169,41 @@ def test_a_backup_that_is_restored_has_what_it_had_and_the_doctor_agrees(compose
     postgres(*restore, stdin=dump)
     compose.run("start", "worker")
     wait_until(lambda: compose.tonearm("health", check=False).returncode == 0, timeout=60)
-    assert completed(compose) == before
+    assert compose.completed() == before
     findings = json.loads(compose.tonearm("doctor", "--json").stdout)["findings"]
     assert {finding["level"] for finding in findings} == {"ok"}
     publish(compose, events(2))
-    wait_until(lambda: completed(compose) == before + 2, timeout=30)
+    wait_until(lambda: compose.completed() == before + 2, timeout=30)
 
 
-def test_no_password_is_in_a_log_or_a_process_list(compose):
-    secrets_of_it = [
-        line.partition("=")[2]
-        for line in compose._environment_file.read_text().splitlines()
-        if line.partition("=")[0].endswith("PASSWORD")
-    ]
-    shown = compose.run("logs").stdout + compose.run("top").stdout
-    assert not [secret for secret in secrets_of_it if secret in shown]
+def test_no_password_is_in_a_log_or_a_process_list_or_another_services_reach(compose):
+    passwords = {compose.secret(*place) for place in PASSWORDS}
+    assert len(passwords) == len(PASSWORDS)
+    assert min(map(len, passwords)) == 48
+    shown = compose.run("logs").stdout + compose.run("top").stdout + json.dumps(compose.containers())
+    assert not [password for password in passwords if password in shown]
+    seen = compose.run("exec", "-T", "worker", "sh", "-c", "cat /run/secrets/*; env").stdout
+    theirs = {compose.secret("postgres", "tonearm_worker_password"), compose.secret("redis", "redis_password")}
+    assert {password for password in passwords if password in seen} == theirs
+
+
+def test_starting_again_keeps_the_passwords_and_they_can_be_changed_as_documented(compose, wait_until):
+    before = {place: compose.secret(*place) for place in PASSWORDS}
+    compose.run("run", "--rm", "secrets")
+    assert {place: compose.secret(*place) for place in PASSWORDS} == before
+    env = compose.directory / ".env"
+    text = env.read_text()
+    for name in ("TONEARM_WORKER_PASSWORD", "REDIS_PASSWORD", "FLOWER_PASSWORD"):
+        text = text.replace(f"{name}=\n", f"{name}=new{uuid4().hex}\n")
+    env.write_text(text)
+    compose.run("run", "--rm", "secrets")
+    compose.run("exec", "-T", "postgres", "bash", "/docker-entrypoint-initdb.d/10-roles.sh")
+    compose.up("--force-recreate")
+    assert compose.secret("postgres", "tonearm_worker_password").startswith("new")
+    expected = compose.completed() + 3
+    publish(compose, events(3))
+    wait_until(lambda: compose.completed() == expected, timeout=30)
+    old = before["postgres", "tonearm_worker_password"]
+    address = f"postgresql://tonearm_worker:{old}@postgres/tonearm"
+    refused = compose.run("exec", "-T", "-e", f"DATABASE_URL={address}", "worker", "tonearm", "status", check=False)
+    assert refused.returncode == 3

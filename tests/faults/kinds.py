@@ -59,16 +59,16 @@ def worker_frozen_beyond_its_lease(stage: Stage, _: random.Random) -> None:
 
 
 @_kind
-def broker_killed_without_persistence(stage: Stage, chance: random.Random) -> None:
-    stage.kill_broker()
+def broker_killed(stage: Stage, chance: random.Random) -> None:
+    """Redis keeps nothing here; RabbitMQ keeps what its quorum queues have on disk."""
+    stage.broker.kill()
     _lasting(chance, 0.2, 3.0)
-    stage.start_broker()
+    stage.broker.start()
 
 
 @_kind
 def broker_flushed(stage: Stage, _: random.Random) -> None:
-    with stage.redis() as client:
-        client.flushall()
+    stage.broker.flush()
 
 
 @_kind

@@ -21,6 +21,7 @@ from psycopg2.extensions import connection
 
 from db.migrate import migrate
 from tests.faults.proxy import Proxy
+from tests.faults.rabbitmq import RabbitMQ
 from tests.servers import throwaway_home
 from worker.embedded import EmbeddedBroker, EmbeddedPostgres, start_broker, start_postgres
 
@@ -91,42 +92,56 @@ class Worker:
         return self.process.wait(timeout)
 
 
+class Valkey:
+    """The embedded broker, keeping nothing on disk: what it held when it is killed is gone."""
+
+    def __init__(self, home: Path) -> None:
+        self._home = home
+        self.start()
+
+    def start(self) -> None:
+        self._running: EmbeddedBroker = start_broker(self._home, options=_BROKER)
+
+    @property
+    def url(self) -> str:
+        return self._running.url
+
+    def kill(self) -> None:
+        os.kill(self._running.pid, signal.SIGKILL)
+        self.stop()
+
+    def flush(self) -> None:
+        with closing(redis.Redis.from_url(self.url)) as client:
+            client.flushall()
+
+    def stop(self) -> None:
+        self._running.stop()
+
+
 class Stage:
     """Servers, proxies and workers of one run; ``environment`` is what the processes see."""
 
-    def __init__(self, home: Path, app: str = "tests.faults.app", **settings: str) -> None:
+    def __init__(self, home: Path, app: str = "tests.faults.app", *, broker: str = "valkey", **settings: str) -> None:
         self.home, self._app, self._settings = home, app, settings
         self.points = home / "points"
         self.points.mkdir()
         self.workers: list[Worker] = []
         self._count = 0
         self.start_postgres()
-        self.start_broker()
+        self.broker: RabbitMQ | Valkey = RabbitMQ(home) if broker == "rabbitmq" else Valkey(home)
         self.database = Proxy(_socket_of(self.postgres.url))
-        broker = urlsplit(self.broker.url)
-        self.queue = Proxy(("127.0.0.1", broker.port or 0))
+        address = urlsplit(self.broker.url)
+        self.queue = Proxy(("127.0.0.1", address.port or 0))
         self.database_url = (
             f"postgresql://tonearm@127.0.0.1:{self.database.port}/tonearm?sslmode=disable&gssencmode=disable"
         )
-        self.broker_url = broker._replace(netloc=f":{broker.password}@127.0.0.1:{self.queue.port}").geturl()
+        who = f"{address.username or ''}:{address.password}"
+        self.broker_url = address._replace(netloc=f"{who}@127.0.0.1:{self.queue.port}").geturl()
 
     # -- servers -----------------------------------------------------------------------------------------------------
 
     def start_postgres(self) -> None:
         self.postgres: EmbeddedPostgres = start_postgres(self.home, options=_POSTGRES)
-
-    def start_broker(self) -> None:
-        self.broker: EmbeddedBroker = start_broker(self.home, options=_BROKER)
-
-    def kill_broker(self) -> None:
-        """End the broker at once; it keeps nothing."""
-        os.kill(self.broker.pid, signal.SIGKILL)
-        self.broker.stop()
-
-    @contextlib.contextmanager
-    def redis(self) -> Iterator[redis.Redis]:
-        with closing(redis.Redis.from_url(self.broker.url)) as client:
-            yield client
 
     @contextlib.contextmanager
     def connect(self) -> Iterator[connection]:
@@ -237,9 +252,9 @@ def finish(publisher: "subprocess.Popen[str]", timeout: float) -> dict[str, int]
 
 
 @contextlib.contextmanager
-def stage(app: str = "tests.faults.app", **settings: str) -> Iterator[Stage]:
+def stage(app: str = "tests.faults.app", *, broker: str = "valkey", **settings: str) -> Iterator[Stage]:
     with throwaway_home() as home:
-        opened = Stage(home, app, **settings)
+        opened = Stage(home, app, broker=broker, **settings)
         try:
             migrate(opened.postgres.url)
             yield opened

@@ -146,7 +146,7 @@ def test_a_database_that_is_away_costs_no_attempt_and_no_noise(on, publish):
 
 
 def test_publishing_while_the_broker_is_away_is_quick_and_the_sweeper_enqueues_later(on):
-    on.kill_broker()
+    on.broker.kill()
     settings = Settings(database_url=on.postgres.url, broker_url=on.broker.url)
     (event,) = _events(1)
     with Publisher(settings, pool=DatabasePool(on.postgres.url, min_size=1, max_size=2)) as publisher:
@@ -154,5 +154,5 @@ def test_publishing_while_the_broker_is_away_is_quick_and_the_sweeper_enqueues_l
         receipt = publisher.publish(event)
         assert time.monotonic() - began < 2
         assert (receipt.stored, receipt.enqueued) == (True, False)
-        on.start_broker()
+        on.broker.start()
         on.wait_settled({event["event_id"]}, PROMISE_SECONDS)
