@@ -73,8 +73,12 @@ schema: $(STAMP) ## write schema.sql anew from the migrations
 clean: ## remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist site
 
-docs: $(STAMP) ## build the documentation site into site/, without a warning and without the network
+docs: $(STAMP) ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+	@if command -v npm > /dev/null; then \
+		cd $(VENV) && npm pack --silent mermaid@11 && tar -xzOf mermaid-11.*.tgz package/dist/mermaid.min.js > ../site/assets/mermaid.min.js \
+		&& rm mermaid-11.*.tgz; \
+	else echo "no npm here: the diagrams' script is not in site/, readers' browsers load it from unpkg.com"; fi
 
 docs-reference: $(STAMP) ## write what the documents quote: the settings table, the event's schema, AsyncAPI, example files
 	$(BIN)/python -m worker.reference schema > docs/audio-processed.schema.json
