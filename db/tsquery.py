@@ -50,6 +50,8 @@ def chunk_query(chunk: Chunk, weights: str = "", layer: str = "", *, prefix: boo
     With ``prefix`` the last part may go on; with ``layer`` (``2<``) only names of that many words match.
     """
     last = len(chunk.parts) - 1
+    if not last and not chunk.readings:
+        return _part(chunk.parts[0], weights, layer, prefix=prefix)
     parts = all_of(_part(part, weights, layer, prefix=prefix and at == last) for at, part in enumerate(chunk.parts))
     return any_of([parts, *(lexeme(layer + reading, weights, prefix=prefix) for reading in chunk.readings)])
 
@@ -81,11 +83,13 @@ def term_query(term: Term, weights: str = "", layer: str = "", *, prefix: bool =
     folded = term.name
     if not folded.chunks:
         return lexeme("!" + folded.sign, weights)
+    if len(folded.chunks) == 1:
+        return chunk_query(folded.chunks[0], weights, layer, prefix=prefix)
     chunks = [
         chunk_query(chunk, weights, layer, prefix=prefix and at == len(folded.chunks) - 1)
         for at, chunk in enumerate(folded.chunks)
     ]
-    if not term.phrase or len(folded.chunks) == 1:
+    if not term.phrase:
         return all_of(chunks)
     return all_of([phrase_query(folded, weights, prefix=prefix), *(chunks if layer else ())])
 

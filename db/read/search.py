@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from db.models import FacetCount, SearchHit, SearchPage
 from db.read.highlights import highlights
 from db.read.search_request import SCALE, Request, check
-from db.read.search_run import Found, newest, run_search
+from db.read.search_run import Found, run_search
 from db.statements import Connection, Row
 from db.status import TrackStatus
 
@@ -79,7 +80,7 @@ def search_audio_tracks_advanced(
         facets=facets,
         highlight=highlight,
     )
-    return page_of(conn, request, run_search(conn, request))
+    return page_of(request, run_search(conn, request))
 
 
 def checked(query: str, **asked: Any) -> Request:
@@ -87,14 +88,13 @@ def checked(query: str, **asked: Any) -> Request:
     return check(query, **(_DEFAULTS | asked))
 
 
-def page_of(conn: Connection, request: Request, found: Found) -> SearchPage:
+def page_of(request: Request, found: Found) -> SearchPage:
     """Return the page that a request asked for of what was found."""
     first, last = request.offset, request.offset + request.limit
     rows = found.rows[first:last]
     following = None
     if len(found.rows) > last:
-        begun = request.after.newest if request.after else newest(conn)
-        following = request.cursor_after(rows[-1]["points"], rows[-1]["doc_id"], begun)
+        following = request.cursor_after(rows[-1]["points"], rows[-1]["doc_id"], found.newest)
     return SearchPage(
         hits=tuple(_hit(row, request) for row in rows),
         total=found.total,
@@ -107,7 +107,7 @@ def page_of(conn: Connection, request: Request, found: Found) -> SearchPage:
 def _hit(row: Row, request: Request) -> SearchHit:
     marked = highlights(row, request.query) if request.highlight else None
     return SearchHit.model_construct(
-        id=row["id"],
+        id=UUID(row["id"]),
         artist=row["artist"],
         title=row["title"],
         album=row["album"],

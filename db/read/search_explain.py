@@ -1,13 +1,14 @@
 """Says how a search was understood, and why a track is or is not among its hits."""
 
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from db import validation
 from db.models import ExplainedTier, Match, SearchExplanation, SearchReason
 from db.query_language import Term
+from db.read.frequencies import Frequencies
 from db.read.search import checked, page_of
-from db.read.search_plan import exact_tier, filter_query, prefix_tier, words_tier
+from db.read.search_plan import filter_query, plan
 from db.read.search_request import LIMIT_MAX, SCALE, Request
 from db.read.search_run import run_search
 from db.statements import Connection, fetch_one, statements
@@ -16,6 +17,7 @@ from db.tsquery import any_of, term_query
 __all__ = ["explain_search", "why_found"]
 
 _SQL = statements("search_explain")
+_TIERS: Final[tuple[Match, ...]] = ("exact", "words", "prefix")
 
 
 def explain_search(conn: Connection, query: str, **asked: Any) -> SearchExplanation:
@@ -41,7 +43,7 @@ def explain_search(conn: Connection, query: str, **asked: Any) -> SearchExplanat
             for tier in found.tiers
         ),
         timed_out=found.timed_out,
-        page=page_of(conn, request, found),
+        page=page_of(request, found),
     )
 
 
@@ -67,15 +69,11 @@ def why_found(conn: Connection, audio_id: UUID | str, query: str, **asked: Any) 
     reasons = _against(conn, track, request)
     if reasons:
         return _no(*reasons)
-    for tier in (
-        exact_tier(request.query),
-        words_tier(request.query, common=False),
-        prefix_tier(request.query, common=False),
-    ):
-        if tier and tier.branches and _matches(conn, track, any_of(tier.branches)):
-            return SearchReason(
-                found=True, match=tier.match, score=None, reasons=(_later(tier.match, len(found.rows)),)
-            )
+    planned = plan(request.query, "", Frequencies())
+    for match in _TIERS:
+        if _matches(conn, track, any_of(planned.branches(match))):
+            later = f"it matches by tier {match}, but {len(found.rows)} hits come before it"
+            return SearchReason(found=True, match=match, score=None, reasons=(later,))
     return _no(*_missing(conn, track, request))
 
 
@@ -83,12 +81,8 @@ def _no(*reasons: str) -> SearchReason:
     return SearchReason(found=False, match=None, score=None, reasons=reasons)
 
 
-def _later(match: Match, shown: int) -> str:
-    return f"it matches by tier {match}, but {shown} hits come before it"
-
-
 def _matches(conn: Connection, track: str, query: str) -> bool:
-    row = fetch_one(conn, _SQL["matches"], {"audio_id": track, "query": query})
+    row = fetch_one(conn, _SQL["matches"], {"audio_id": track, "query": query}) if query else None
     return bool(row and row["matches"])
 
 

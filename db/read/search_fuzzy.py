@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from db.folding import ARTICLES, Name, fold, name
 from db.query_language import Query
 from db.read.search_plan import spans
-from db.read.spelling import Spelling, alike, spellings
+from db.read.spelling import LookUp, Spelling, spellings, trigrams
 from db.search_document import LAYERS, core, exact_key
-from db.statements import Connection, Row
+from db.statements import Row
 from db.tsquery import all_of, any_of, key_query, lexeme
 
 __all__ = ["Guess", "Likeness", "guess", "understood"]
@@ -71,13 +71,13 @@ def _words(query: Query) -> list[str]:
     return list(dict.fromkeys(words))[:_MOST_WORDS]
 
 
-def guess(conn: Connection, query: Query) -> Guess | None:
-    """Find out what a query may have meant; None where there is nothing to go by. Raises DatabaseOperationError."""
+def guess(query: Query, look_up: LookUp) -> Guess | None:
+    """Find out what a query may have meant; None where there is nothing to go by. ``look_up`` is for spellings()."""
     words = _words(query)
     if not words or not query.text:
         return None
     key = "=" + exact_key(query.name.keys[0]) if query.name.keys else ""
-    corrections = spellings(conn, [*words, key] if len(key) > 4 else words)  # noqa: PLR2004 - shorter is a word
+    corrections = spellings(look_up, [*words, key] if len(key) > 4 else words)  # noqa: PLR2004 - shorter is a word
     meant = {word: any_of([lexeme(word), *(lexeme(near.word) for near in corrections.get(word, []))]) for word in words}
     readings = _readings(query.text)
     names = [folded for folded in map(name, readings) if folded.keys]
@@ -136,7 +136,10 @@ def _near(word: str, corrections: dict[str, list[Spelling]]) -> list[str]:
 
 
 class Likeness:
-    """How like what was typed names are: the text itself, or for a little less one of its other readings."""
+    """How like what was typed names are: the text itself, or for a little less one of its other readings.
+
+    Measured by Dice's coefficient over their trigrams and pairs of letters.
+    """
 
     def __init__(self, query: Query, readings: Sequence[str]) -> None:
         asked: dict[str, float] = {}
@@ -144,7 +147,8 @@ class Likeness:
             trust = 1.0 if text == query.text else 0.95 if len(text) > _WHOLE * len(query.text) else 0.75
             plain = _plain(text)
             asked[plain] = max(trust, asked.get(plain, 0.0))
-        self._asked = list(asked.items())
+        grams = [(trust, trigrams(plain)) for plain, trust in asked.items()]
+        self._asked = sorted([(trust, parts, len(parts)) for trust, parts in grams if parts], key=lambda one: -one[0])
         self._known: dict[str, float] = {}
 
     def points(self, row: Row) -> int:
@@ -156,7 +160,13 @@ class Likeness:
     def _of(self, known: str) -> float:
         best = self._known.get(known)
         if best is None:
-            best = max(trust * alike(asked, known) for asked, trust in self._asked)
+            best = _LEAST_ALIKE / 2
+            parts = trigrams(known)
+            size = len(parts)
+            for trust, asked, length in self._asked:
+                # No more can be alike than the smaller of the two has; most are told apart by that alone.
+                if 2 * trust * min(size, length) > best * (size + length):
+                    best = max(best, 2 * trust * len(parts & asked) / (size + length))
             self._known[known] = best
         return best
 

@@ -1,24 +1,29 @@
 """Plans a search: the tiers in which candidates are taken from the index, each a few branches in a useful order."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Final, NamedTuple
 
 from db.folding import ARTICLES, Name, is_unspaced, name
-from db.models import Match
 from db.query_language import FIELDS, Query, Term
+from db.read.frequencies import Frequencies
+from db.read.search_tiers import Exact, Plan, Prefix, Words
 from db.search_document import LAYERS, exact_key, size_of
 from db.tsquery import all_of, any_of, groups_query, key_query, lexeme, phrase_query, term_query
 
-__all__ = ["CAP", "PREFIX_CAP", "Filters", "Tier", "exact_tier", "filter_query", "prefix_tier", "spans", "words_tier"]
+__all__ = ["CAP", "FEW", "Filters", "filter_query", "plan", "spans"]
 
-CAP = 300
-"""The most tracks that one tier ranks."""
-PREFIX_CAP = 150
-"""The same for words that go on: whoever types them types on."""
+CAP: Final = 300
+"""The most tracks that one tier ranks, where it does not take all that there are."""
+FEW: Final = 600
+"""So many tracks are ranked without asking for the likeliest first; the database goes back on it if there are more."""
+Groups = Sequence[Sequence[Term]]
+_WEIGHTS = "\0"
 _MOST_YEARS = 20
 _SHORTEST_PREFIX = 3
 _MOST_NAMED = 8
+_SIGNS = dict.fromkeys(map(ord, " -_./,&'!"))
+"""What the database takes out of names to compare small letters and capitals."""
 
 
 class Filters(NamedTuple):
@@ -33,22 +38,6 @@ class Filters(NamedTuple):
     duration_min: float | None = None
     duration_max: float | None = None
     status: str | None = None
-
-
-class Tier(NamedTuple):
-    """One tier: its branches as tsquery text, best first, and how its hits are scored, between ``least`` and ``most``.
-
-    ``seen`` is what all its hits match, for later tiers to leave out; ``also`` is a further tsquery that a hit of the
-    last branch must match and that the index is not asked for.
-    """
-
-    match: Match
-    branches: tuple[str, ...]
-    parameters: Mapping[str, Any]
-    least: int
-    most: int
-    seen: str
-    also: str = ""
 
 
 def filter_query(query: Query, filters: Filters) -> str:
@@ -81,24 +70,38 @@ def _or_null(text: str) -> str | None:
     return text or None
 
 
-def exact_tier(query: Query) -> Tier:
+def plan(query: Query, filtered: str, known: Frequencies) -> Plan:
+    """Plan the tiers exact, words and prefix; ``filtered`` is what filter_query gave.
+
+    Where so many tracks are known to have the words that not all can be ranked, the names that the words are most of
+    come first.
+    """
+    folded, groups = query.name, query.required
+    words, (a, b, ab, abc) = _weighted(groups, ("A", "B", "AB", "ABC"), prefix=False)
+    named, phrase = _named(folded), _or_null(phrase_query(folded, "AB"))
+    exact = _exact(query, filtered, phrase)
+    layers = [all_of([layer, filtered]) for layer in _layered(query, prefix=False)] if words else []
+    album = _or_null(key_query(_names(query), "C") if query.text else "")
+    asked = _or_null(all_of([words, filtered]))
+    prefix = _prefix(query, filtered, named, known)
+    seen = any_of([exact.asked or "", asked or "", groups_query(groups, prefix=True) if prefix else ""])
+    few = known.expected(groups) <= FEW
+    return Plan(exact, Words(asked, layers, few, a, b, ab, abc, album, named, phrase, _size(query)), prefix, seen)
+
+
+def _exact(query: Query, filtered: str, phrase: str | None) -> Exact:
     """Plan the tracks whose title or artist is what was typed, whole."""
     if query.text:
         names = _names(query)
-        weighted = {weight: key_query(names, weight) for weight in "AB"}
-        core = {weight: key_query(names, weight, "~") for weight in "AB"}
-        branch = any_of([key_query(names), key_query(names, kind="~")])
+        key_a, key_b, core_a, core_b = [_or_null(key_query(names, weight, kind)) for kind in "=~" for weight in "AB"]
+        asked = any_of([key_query(names), key_query(names, kind="~")])
     else:
-        named = [group[0] for group in query.groups if group[0].field in {"title", "artist", "album"}]
-        weighted = {"A": "", "B": all_of(key_query([term.name], FIELDS[term.field or ""]) for term in named)}
-        core = {"A": "", "B": ""}
-        branch = weighted["B"]
-    parameters = {
-        "key_a": _or_null(weighted["A"]), "key_b": _or_null(weighted["B"]),
-        "core_a": _or_null(core["A"]), "core_b": _or_null(core["B"]),
-        "text": query.text, "phrase": _or_null(phrase_query(query.name, "AB")),
-    }  # fmt: skip
-    return Tier("exact", (branch,) if branch else (), parameters, 9000, 10000, branch)
+        fields = [group[0] for group in query.groups if group[0].field in {"title", "artist", "album"}]
+        asked = all_of(key_query([term.name], FIELDS[term.field or ""]) for term in fields)
+        key_a, key_b, core_a, core_b = None, _or_null(asked), None, None
+    bare = query.text.translate(_SIGNS) if query.text.lower() != query.text else None
+    asked = all_of([asked, filtered]) if asked else ""
+    return Exact(_or_null(asked), key_a, key_b, core_a, core_b, phrase, query.text, bare)
 
 
 def _size(query: Query) -> int:
@@ -135,17 +138,16 @@ def _is_article(group: tuple[Term, ...]) -> bool:
     return len(group) == 1 and len(chunks) == 1 and chunks[0].parts[0] in ARTICLES
 
 
-def _weighted(query: Query, *, prefix: bool) -> dict[str, str | None]:
-    groups = query.required
-    return {
-        f"words_{weights.lower()}": _or_null(groups_query(groups, weights, prefix=prefix))
-        for weights in ("A", "B", "AB", "ABC")
-    }
+def _weighted(groups: Groups, weights: Sequence[str], *, prefix: bool) -> tuple[str, list[str | None]]:
+    """Return the query for all the words, and the same of each of these weights."""
+    query = groups_query(groups, _WEIGHTS, prefix=prefix)
+    plain = query.replace(":" + _WEIGHTS, "").replace(_WEIGHTS, "")
+    return plain, [_or_null(query.replace(_WEIGHTS, of)) for of in weights]
 
 
-def _named(query: Query) -> str | None:
+def _named(folded: Name) -> str | None:
     """Return the query for artists whose whole name is a part of what was typed."""
-    words = ["".join(chunk.parts) for chunk in query.name.chunks]
+    words = ["".join(chunk.parts) for chunk in folded.chunks]
     if len(words) > _MOST_NAMED:
         return None
     return _or_null(any_of(lexeme("=" + exact_key(key), "B") for key in spans(words) if key != "".join(words)))
@@ -160,51 +162,34 @@ def spans(words: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def words_tier(query: Query, *, common: bool) -> Tier:
-    """Plan the tracks that have all the words, anywhere; ``common``: too many have them to rank them all."""
-    base = groups_query(query.required)
-    branches = [*_layered(query, prefix=False), base] if common and base else [base]
-    parameters = _weighted(query, prefix=False) | {
-        "size": _size(query),
-        "named": _named(query),
-        "album": _or_null(key_query(_names(query), "C") if query.text else ""),
-        "phrase": _or_null(phrase_query(query.name, "AB")),
-    }
-    return Tier("words", tuple(branches), parameters, 5000, 8999, base)
-
-
-def prefix_tier(query: Query, *, common: bool) -> Tier | None:
-    """Plan the tracks in which the last word goes on; None where it cannot.
-
-    ``common``: too many have the words before it to look at them all.
-    """
+def _prefix(query: Query, filtered: str, named: str | None, known: Frequencies) -> Prefix | None:
+    """Plan the tracks in which the last word goes on; None where it cannot."""
     groups = query.required
     last = groups[-1][-1] if groups else None
     if last is None or last.phrase or not last.name.chunks:
         return None
     beginning = key_query([query.name], prefix=True) if query.text and len(groups[-1]) == 1 else ""
     part = last.name.chunks[-1].parts[-1]
-    also = ""
+    asked = also = ""
     if is_unspaced(part):
-        branches = [beginning]
+        layers = [beginning]
     else:
-        branches = [*_layered(query, prefix=True), beginning]
+        layers = [*_layered(query, prefix=True), beginning]
+        if len(groups) > 1 and known.expected(groups, prefix=True) <= FEW:
+            layers = layers[-2:]
         if len(part) >= _SHORTEST_PREFIX:
-            branches.append(groups_query(groups, prefix=True))
-        elif len(groups) > 1 and not common:
-            branches.append(groups_query(groups[:-1]))
-            also = groups_query(groups, prefix=True)
-    parameters = _weighted(query, prefix=True) | {
-        "length": len(query.text),
-        "named": _named(query),
-        "beginning": _or_null(beginning),
-    }
-    return Tier(
-        "prefix",
-        tuple(branch for branch in branches if branch),
-        parameters,
-        2500,
-        4999,
-        groups_query(groups, prefix=True),
-        also,
+            asked = groups_query(groups, prefix=True)
+        elif len(groups) > 1 and min(known.of_groups(groups)) <= CAP:
+            asked, also = groups_query(groups[:-1]), groups_query(groups, prefix=True)
+    _, (a, b, ab) = _weighted(groups, ("A", "B", "AB"), prefix=True)
+    return Prefix(
+        asked=all_of([asked, filtered]) if asked else None,
+        layers=[all_of([layer, filtered]) for layer in layers if layer],
+        also=_or_null(also),
+        words_a=a,
+        words_b=b,
+        words_ab=ab,
+        beginning=_or_null(beginning),
+        named=named,
+        length=len(query.text),
     )

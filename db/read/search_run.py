@@ -1,35 +1,33 @@
-"""Runs the tiers of a search one after the other, until there is enough, and within bounds of time."""
+"""Runs a search: three tiers in one round trip, then what may have been meant, and all within bounds of time."""
 
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from psycopg2.extensions import TRANSACTION_STATUS_IDLE
 
+from db.composites import array, row
 from db.errors import DatabaseTimeoutError
 from db.models import Match
-from db.query_language import Query
 from db.read import search_fuzzy
-from db.read.search_plan import CAP, PREFIX_CAP, Tier, exact_tier, filter_query, prefix_tier, words_tier
+from db.read.frequencies import frequencies
+from db.read.search_plan import CAP, filter_query, plan
 from db.read.search_request import Request
-from db.statements import Connection, Row, fetch_all, fetch_one, run, statements
-from db.tsquery import all_of, any_of, groups_query, lexeme, term_query
+from db.read.search_tiers import Plan
+from db.statements import Connection, Row, fetch_all, run, statements
+from db.tsquery import any_of, lexeme, term_query
 
-__all__ = ["Found", "TierRun", "common_words", "run_search"]
+__all__ = ["Found", "TierRun", "run_search"]
 
 _SQL = statements("search")
 _STATEMENT_SECONDS: Final = 2.0
 _SEARCH_SECONDS: Final = 3.0
+_TIERS: Final[tuple[Match, ...]] = ("exact", "words", "prefix")
 _FUZZY_BELOW: Final = 10
-_WORTH_COUNTING: Final = 100
-"""A full page and this many found: how many more there are is not worth looking."""
 _WHOLE_POINTS: Final = 8_000
 """From here on a hit is nearly the whole of what was typed: nobody meant something else."""
-_FUZZY_BRANCH, _FUZZY_CAP = 80, 240
-_COMMON_FOR_SECONDS: Final = 300.0
-_common: dict[str, tuple[float, dict[str, float]]] = {}
+_FUZZY_BRANCH, _FUZZY_CAP = 50, 200
 
 
 @dataclass(frozen=True)
@@ -45,169 +43,135 @@ class TierRun:
 
 @dataclass
 class Found:
-    """What a search has found so far: rows with points and match, best first."""
+    """What a search has found: rows with points and match, best first; ``newest`` on a first page."""
 
     rows: list[Row] = field(default_factory=list)
     total: int = 0
     total_is_exact: bool = True
     tiers: list[TierRun] = field(default_factory=list)
     corrections: dict[str, list[str]] = field(default_factory=dict)
+    newest: int = 0
     timed_out: bool = False
 
 
-@contextmanager
-def _bounded(conn: Connection) -> Iterator[None]:
-    """Bound each statement's time and hold the planner to the index; afterwards all is as the caller had it."""
-    alone = conn.autocommit and conn.info.transaction_status == TRANSACTION_STATUS_IDLE
-    begin = _SQL["begin_alone" if alone else "begin"].replace("{settings}", _SQL["settings"])
-    run(conn, begin, {"timeout_ms": int(_STATEMENT_SECONDS * 1000)})
-    try:
-        yield
-    finally:
-        if not conn.closed:
-            run(conn, _SQL["end_alone" if alone else "end"])
+class _Bounded:
+    """Runs statements, each bounded in time; afterwards all is as the caller had it.
 
-
-def common_words(conn: Connection) -> dict[str, float]:
-    """Return how many tracks have each of the commonest lexemes, by the database's own statistics.
-
-    A hint for the order of work, remembered for five minutes; empty until the table was analysed.
+    Outside a transaction each message is one of its own, which takes its settings with it. Inside one, a savepoint is
+    set with the first statement.
     """
-    parameters = conn.get_dsn_parameters()
-    database = f"{parameters.get('host')}:{parameters.get('port')}/{parameters.get('dbname')}"
-    known = _common.get(database)
-    if known and time.monotonic() - known[0] < _COMMON_FOR_SECONDS:
-        return known[1]
-    row = fetch_one(conn, _SQL["common_words"])
-    tracks = max(row["tracks"], 0) if row else 0
-    found = {word: share * tracks for word, share in zip(row["words"], row["frequencies"], strict=False)} if row else {}
-    if len(_common) > 64:  # noqa: PLR2004 - a process that sees many databases
-        _common.clear()
-    _common[database] = (time.monotonic(), found)
-    return found
 
+    def __init__(self, conn: Connection) -> None:
+        self._conn = conn
+        self._alone = conn.autocommit and conn.info.transaction_status == TRANSACTION_STATUS_IDLE
+        self._begun = False
 
-def _is_common(query: Query, frequencies: dict[str, float]) -> bool:
-    """Whether more tracks than can be ranked have all the words, as far as anybody knows."""
-    rarest = float("inf")
-    for group in query.required:
-        of_group = 0.0
-        for term in group:
-            parts = [part for chunk in term.name.chunks for part in chunk.parts]
-            of_group += min((frequencies.get(part, 0.0) for part in parts), default=0.0)
-        rarest = min(rarest, of_group)
-    return rarest > CAP
+    def fetch(self, statement: str, parameters: dict[str, Any]) -> list[Row]:
+        """Return the rows of a statement. Raises DatabaseTimeoutError, DatabaseOperationError."""
+        parts = [_SQL["bound"], _SQL[statement]]
+        if not self._alone and not self._begun:
+            parts.insert(0, _SQL["begin"])
+        self._begun = True
+        bounds = {"timeout_ms": int(_STATEMENT_SECONDS * 1000)}
+        return fetch_all(self._conn, ";\n".join(parts), parameters | bounds)
 
-
-def _lean(text: str, parameters: Mapping[str, Any]) -> str:
-    """Leave out the conditions that ask for nothing: planning them would take longer than the search itself.
-
-    They are lines of their own in the statements, beginning with AND, OR or +.
-    """
-    idle = [f"%({name})s" for name, value in parameters.items() if value is None]
-    return "\n".join(
-        line
-        for line in text.splitlines()
-        if not (line.lstrip().startswith(("AND ", "OR ", "+ ")) and any(name in line for name in idle))
-    )
-
-
-def _statement(tier: Tier, filtered: str) -> tuple[str, dict[str, str]]:
-    branches, parameters = [], {}
-    for at, branch in enumerate(tier.branches):
-        also = "AND (s.document @@ %(also)s::tsquery) IS TRUE" if tier.also and at == len(tier.branches) - 1 else ""
-        branches.append(_SQL["branch"].replace("{query}", f"%(branch{at})s").replace("{also}", also))
-        parameters[f"branch{at}"] = all_of([branch, filtered])
-    text = _SQL["tier"].replace("{branches}", "\nUNION ALL\n".join(branches))
-    text = text.replace("{points}", _SQL[f"{tier.match}_points"])
-    return text.replace("{bonus}", "0\n+ CASE WHEN s.document @@ %(signs)s::tsquery THEN 95 ELSE 0 END\n"), parameters
+    def end(self) -> None:
+        if self._begun and not self._alone and not self._conn.closed:
+            run(self._conn, _SQL["end"])
 
 
 class _Run:
     """One search in progress."""
 
     def __init__(self, conn: Connection, request: Request) -> None:
-        self.conn, self.request, self.found = conn, request, Found()
-        self.query = request.query
+        self.request, self.query, self.found = request, request.query, Found()
         self.wanted = CAP if request.facets else request.offset + request.limit + 1
-        self.filtered = filter_query(self.query, request.filters)
-        self.seen: list[str] = []
         self.began = time.monotonic()
-        self.best = 0
-        after = request.after
-        signs = [term.name.sign for group in self.query.groups for term in group if term.name.sign]
-        self.shared: dict[str, Any] = request.filters._asdict() | {
+        known = frequencies(conn)
+        groups = self.query.required
+        self.common = bool(groups) and min(known.of_groups(groups)) > CAP
+        self.plan: Plan = plan(self.query, filter_query(self.query, request.filters), known)
+        self.bounded = _Bounded(conn)
+        narrow = (
+            request.after.newest if request.after else None,
+            *(getattr(request.filters, name) for name in ("genre", "format", "year_min", "year_max")),
+            *(getattr(request.filters, name) for name in ("duration_min", "duration_max", "status")),
+        )
+        self.shared = {
             "excluded": any_of(term_query(term) for term in self.query.excluded) or None,
-            "newest": after.newest if after else None,
-            "after_points": after.points if after else None,
-            "after_doc": after.doc_id if after else None,
-            "least_points": request.least_points,
-            "signs": any_of(lexeme("!" + sign) for sign in signs) or None,
+            "narrow": row(narrow) if any(value is not None for value in narrow) else None,
         }
 
-    def take(self, tier: Tier | None, *, rows: int | None = None, cap: int = CAP, branch_cap: int = CAP) -> list[Row]:
-        """Run a tier and return its rows, which are noted as found unless their number was given."""
-        if tier is None or not tier.branches or time.monotonic() - self.began > _SEARCH_SECONDS:
-            return []
-        wanted = self.wanted - len(self.found.rows) if rows is None else rows
-        text, branches = _statement(tier, self.filtered)
-        parameters: dict[str, Any] = self.shared | branches | dict(tier.parameters)
-        parameters |= {"least": tier.least, "most": tier.most, "seen": any_of(self.seen) or None, "also": tier.also}
-        parameters |= {"cap": cap, "branch_cap": branch_cap, "wanted": max(wanted, 1)}
-        began = time.monotonic()
-        taken = fetch_all(self.conn, _lean(text, parameters), parameters)
-        found, capped = taken[0]["found"], taken[0]["taken"] >= cap
-        self.best = max(self.best, taken[0]["best"] or 0)
-        taken = [row for row in taken if row["id"] is not None]
-        self.found.tiers.append(TierRun(tier.match, tier.branches, found, capped, time.monotonic() - began))
-        self.seen.append(tier.seen)
-        if rows is None:
-            self.found.rows += [row | {"match": tier.match} for row in taken[: max(wanted, 0)]]
-            self.found.total += found
-        self.found.total_is_exact &= not capped
-        return taken
-
-    def enough(self) -> bool:
-        return len(self.found.rows) >= self.wanted
-
     def tiers(self) -> None:
-        """Take from tier after tier while more is wanted, or while it costs little to know how many there are."""
-        common = bool(self.query.groups) and _is_common(self.query, common_words(self.conn))
-        self.take(exact_tier(self.query))
-        exact = self.found.total
-        for plan in (words_tier, prefix_tier):
-            many = common or not self.found.total_is_exact or self.found.total >= _WORTH_COUNTING
-            if self.enough() and many:
-                self.found.total_is_exact = False
-                return
-            tier = plan(self.query, common=common)
-            self.take(tier, cap=PREFIX_CAP if plan is prefix_tier else CAP)
-        whole = self.best >= _WHOLE_POINTS
-        if not exact and not whole and self.found.total < _FUZZY_BELOW:
+        """Take what was typed, and where that is little what may have been meant."""
+        request, after = self.request, self.request.after
+        signs = [term.name.sign for group in self.query.groups for term in group if term.name.sign]
+        page = (self.wanted, after.points if after else None, after.doc_id if after else None, request.least_points)
+        parameters = self.shared | {
+            "page": row(page),
+            "signs": any_of(lexeme("!" + sign) for sign in signs) or None,
+            "common": self.common,
+            "exact": row(self.plan.exact),
+            "words": row(self.plan.words),
+            "prefix": row(self.plan.prefix) if self.plan.prefix else None,
+        }
+        best = {tier["tier"]: self._note(tier) for tier in self.bounded.fetch("tracks", parameters)}
+        if self.found.timed_out and not self.found.rows:
+            raise DatabaseTimeoutError("the search found nothing within its time: ask for more words, or narrow it")
+        if any(self.plan.branches(match) for match in _TIERS if match not in best):
+            self.found.total_is_exact = False  # a page was full, and how many there are is not worth looking
+        elif (
+            not best.get("exact") and max(best.values(), default=0) < _WHOLE_POINTS and self.found.total < _FUZZY_BELOW
+        ):
             self.fuzzy()
+
+    def _note(self, tier: Row) -> int:
+        """Note what a tier found, and return its best points."""
+        match: Match = tier["tier"]
+        if tier["matching"] is None:
+            self.found.timed_out, self.found.total_is_exact = True, False
+            return 0
+        asked = self.plan.branches(match, layered=tier["layered"])
+        self.found.tiers.append(TierRun(match, asked, tier["matching"], tier["capped"], tier["seconds"]))
+        self.found.rows += [hit | {"match": match} for hit in tier["hits"] or ()]
+        self.found.total += tier["matching"]
+        self.found.total_is_exact &= not tier["capped"]
+        self.found.newest = tier["newest"] or 0
+        return tier["best"] or 0
 
     def fuzzy(self) -> None:
         """Take what may have been meant, the most alike first."""
-        meant = search_fuzzy.guess(self.conn, self.query)
-        if meant is None:
+        began = time.monotonic()
+        try:
+            meant = search_fuzzy.guess(self.query, lambda asked: self.bounded.fetch("spellings", asked))
+            if meant is None:
+                return
+            asked = {"asked": array(meant.branches), "seen": self.plan.seen or None}
+            limits = {"branch_cap": _FUZZY_BRANCH, "cap": _FUZZY_CAP}
+            rows = self.bounded.fetch("meant", self.shared | asked | limits)
+        except DatabaseTimeoutError:
+            if not self.found.rows:
+                raise
+            self.found.timed_out, self.found.total_is_exact = True, False
             return
         self.found.corrections = search_fuzzy.understood(meant)
-        tier = Tier("fuzzy", meant.branches, {}, 0, 0, "")
-        request, after = self.request, self.request.after
-        shared, self.shared = self.shared, self.shared | {"after_points": None, "after_doc": None, "least_points": None}
-        rows = self.take(tier, rows=_FUZZY_CAP, cap=_FUZZY_CAP, branch_cap=_FUZZY_BRANCH)
-        self.shared = shared
-        likeness = search_fuzzy.Likeness(self.query, meant.readings)
-        for row in rows:
-            row["points"], row["match"] = likeness.points(row), "fuzzy"
-        rows = [row for row in rows if row["points"] > 0]
-        self.found.total += len(rows)
+        capped = len(rows) >= _FUZZY_CAP
+        self.found.tiers.append(TierRun("fuzzy", meant.branches, len(rows), capped, time.monotonic() - began))
+        self.found.total_is_exact &= not capped
+        self._rank(rows, search_fuzzy.Likeness(self.query, meant.readings))
+
+    def _rank(self, rows: Sequence[Row], likeness: search_fuzzy.Likeness) -> None:
+        """Keep the rows that are like what was typed, and of those the ones of this page."""
+        after, least = self.request.after, self.request.least_points
+        rated = [(-likeness.points(row), row["doc_id"], row) for row in rows]
+        rated = sorted(one for one in rated if one[0] < 0)
+        self.found.total += len(rated)
         if after:
-            rows = [row for row in rows if (-row["points"], row["doc_id"]) > (-after.points, after.doc_id)]
-        if request.least_points is not None:
-            rows = [row for row in rows if row["points"] >= request.least_points]
-        rows.sort(key=lambda row: (-row["points"], row["doc_id"]))
-        self.found.rows += rows[: max(0, self.wanted - len(self.found.rows))]
+            rated = [one for one in rated if one[:2] > (-after.points, after.doc_id)]
+        if least is not None:
+            rated = [one for one in rated if -one[0] >= least]
+        room = max(0, self.wanted - len(self.found.rows))
+        self.found.rows += [row | {"points": -points, "match": "fuzzy"} for points, _, row in rated[:room]]
 
 
 def run_search(conn: Connection, request: Request) -> Found:
@@ -217,22 +181,8 @@ def run_search(conn: Connection, request: Request) -> Found:
     DatabaseOperationError.
     """
     search = _Run(conn, request)
-    with _bounded(conn):
-        try:
-            search.tiers()
-        except DatabaseTimeoutError:
-            if not search.found.rows:
-                raise
-            search.found.timed_out, search.found.total_is_exact = True, False
+    try:
+        search.tiers()
+    finally:
+        search.bounded.end()
     return search.found
-
-
-def newest(conn: Connection) -> int:
-    """Return the doc_id of the newest track."""
-    row = fetch_one(conn, _SQL["newest"])
-    return int(row["doc_id"]) if row else 0
-
-
-def words_query(query: Query) -> str:
-    """Return the query for all the words of a query, as the words tier asks it."""
-    return groups_query(query.required)

@@ -1,14 +1,15 @@
 """Mends typos: finds in the dictionary of all words what a mistyped word may have meant."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from anyascii import anyascii
 
-from db.statements import Connection, fetch_all, statements
+from db.composites import array
+from db.statements import Row
 
-__all__ = ["Spelling", "alike", "distance", "known", "spellings"]
+__all__ = ["LookUp", "Spelling", "distance", "spellings", "trigrams"]
 
 _ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
@@ -19,7 +20,7 @@ _ALPHABETS = (
 )
 _SHORTEST, _LONGEST_SLIP, _SHORTEST_TRIGRAM = 3, 7, 5
 _MOST = 6
-_SQL = statements("search")
+LookUp = Callable[[dict[str, Any]], list[Row]]
 
 
 class Spelling(NamedTuple):
@@ -31,6 +32,14 @@ class Spelling(NamedTuple):
 
 def distance(one: str, other: str) -> int:
     """Return how many letters must be added, left out, replaced or swapped to get from one word to the other."""
+    same = 0
+    while one[same : same + 1] == other[same : same + 1] != "":
+        same += 1
+    one, other = one[same:], other[same:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    if not one or not other:
+        return len(one) + len(other)
     oldest: list[int] = []
     older = list(range(len(other) + 1))
     for row, letter in enumerate(one, 1):
@@ -46,7 +55,7 @@ def distance(one: str, other: str) -> int:
 
 def _allowed(word: str) -> int:
     """Return how many slips a word of this length is forgiven."""
-    return 1 if len(word) <= 4 else 2 if len(word) <= 9 else 3  # noqa: PLR2004 - the rule itself
+    return 1 if len(word) <= 4 else 2 if len(word) <= 9 else min(4, len(word) // 3)  # noqa: PLR2004 - the rule itself
 
 
 def _slips(word: str) -> Iterator[str]:
@@ -62,52 +71,41 @@ def _slips(word: str) -> Iterator[str]:
             yield head + tail[1] + tail[0] + tail[2:]
 
 
-def spellings(conn: Connection, words: Sequence[str]) -> dict[str, list[Spelling]]:
+def spellings(look_up: LookUp, words: Sequence[str]) -> dict[str, list[Spelling]]:
     """Return for each word what it may have meant, nearest first, itself left out.
 
     Short words are looked up with every slip made, longer ones by trigrams; keys of whole names (``=acdc``) count as
-    words. Raises DatabaseOperationError.
+    words. ``look_up`` runs the statement ``spellings`` with the parameters it is given.
     """
-    short = [word for word in words if _SHORTEST <= len(word) <= _LONGEST_SLIP and word[0] != "="]
+    slips = {
+        slip for word in words if _SHORTEST <= len(word) <= _LONGEST_SLIP and word[0] != "=" for slip in _slips(word)
+    }
     long = [word for word in words if len(word) >= _SHORTEST_TRIGRAM]
-    pairs = [(word, slip) for word in short for slip in set(_slips(word))]
-    if not pairs and not long:
+    if not slips and not long:
         return {}
-    parameters = {
-        "typed": [word for word, _ in pairs],
-        "slips": [slip for _, slip in pairs],
-        "long": long,
-        "latin": [word if word.isascii() else anyascii(word).lower() for word in long],
-    }
-    found: dict[str, list[Spelling]] = {word: [] for word in words}
-    for row in fetch_all(conn, _SQL["spellings"], parameters):
-        typed, word = row["typed"], row["word"]
-        if word == typed or (word[0] == "=") != (typed[0] == "="):
-            continue
-        slips = distance(typed.lstrip("="), word.lstrip("="))
-        if slips <= _allowed(typed):
-            found[typed].append(Spelling(word, slips))
-    return {
-        word: sorted(near, key=lambda s: (s.slips, s.word[0] != word[0], s.word))[:_MOST]
-        for word, near in found.items()
-    }
+    latin = {(word if word.isascii() else anyascii(word).lower()).lstrip("=") for word in long}
+    known = [row["word"] for row in look_up({"slips": " ".join(slips), "long": array(latin)})]
+    found = {}
+    for typed in words:
+        near = [Spelling(word, away) for word in known if (away := _away(typed, word)) is not None]
+        found[typed] = sorted(near, key=lambda s: (s.slips, s.word[0] != typed[0], s.word))[:_MOST]
+    return found
 
 
-def known(conn: Connection, words: Sequence[str]) -> set[str]:
-    """Return those of the words that any track has. Raises DatabaseOperationError."""
-    return {row["word"] for row in fetch_all(conn, _SQL["known_words"], {"words": list(words)})} if words else set()
+def _away(typed: str, word: str) -> int | None:
+    """Return how many slips make the word of the dictionary what was typed; None for more than are forgiven."""
+    most = _allowed(typed)
+    if word == typed or abs(len(word) - len(typed)) > most or (word[0] == "=") != (typed[0] == "="):
+        return None
+    if len({*word} ^ {*typed}) > 2 * most:
+        return None
+    slips = distance(typed, word)
+    return slips if slips <= most else None
 
 
 @lru_cache(maxsize=4096)
-def _trigrams(text: str) -> frozenset[str]:
-    return frozenset(f"  {word} "[at : at + 3] for word in text.split() for at in range(len(word) + 1)) | frozenset(
-        text.replace(" ", "")[at : at + 2] for at in range(len(text))
-    )
-
-
-def alike(one: str, other: str) -> float:
-    """Return how alike two folded names are, from 0 to 1 (Dice's coefficient over their trigrams and pairs)."""
-    mine, others = _trigrams(one), _trigrams(other)
-    if not mine or not others:
-        return 0.0
-    return 2 * len(mine & others) / (len(mine) + len(others))
+def trigrams(text: str) -> frozenset[str]:
+    """Return the trigrams of the words of a folded name, and the pairs of its letters."""
+    found = {f"  {word} "[at : at + 3] for word in text.split() for at in range(len(word) + 1)}
+    joined = text.replace(" ", "")
+    return frozenset(found | {joined[at : at + 2] for at in range(len(joined))})

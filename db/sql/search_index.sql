@@ -48,10 +48,12 @@ SELECT count(*) AS tracks, clock_timestamp() AS now FROM track_search
 WHERE folding_version <> %(folding_version)s OR %(everything)s
 
 -- name: shadow
--- A copy of the read model that only this session sees, under the same names: temporary tables come first.
+-- A copy of the read model that only this session sees, under the same names: temporary tables come first, in plans
+-- made from here on.
 CREATE TEMPORARY TABLE track_search (LIKE public.track_search INCLUDING ALL) ON COMMIT DROP;
 CREATE TEMPORARY TABLE search_word (LIKE public.search_word INCLUDING ALL) ON COMMIT DROP;
-INSERT INTO pg_temp.track_search OVERRIDING SYSTEM VALUE SELECT * FROM public.track_search
+INSERT INTO pg_temp.track_search OVERRIDING SYSTEM VALUE SELECT * FROM public.track_search;
+DISCARD PLANS
 
 -- name: shadow_batch
 -- The next tracks of the copy.

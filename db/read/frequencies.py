@@ -1,0 +1,67 @@
+"""Which words many tracks have, as the database last counted: a hint for the order of work, never the truth."""
+
+import math
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from db.query_language import Term
+from db.statements import Connection, fetch_one, statements
+
+__all__ = ["Frequencies", "frequencies"]
+
+_SQL = statements("search")
+_KEPT_SECONDS: Final = 300.0
+_MOST_DATABASES: Final = 64
+_kept: dict[str, tuple[float, "Frequencies"]] = {}
+
+
+class Frequencies(NamedTuple):
+    """The share of the tracks that each of the commonest lexemes has, in their order, and how many tracks there are."""
+
+    words: Sequence[str] = ()
+    shares: Sequence[float] = ()
+    tracks: float = 0.0
+
+    def _share(self, term: Term, *, prefix: bool) -> float:
+        """Return the share of the tracks that match a term at most; 0 where nobody knows."""
+        parts = [part for chunk in term.name.chunks for part in chunk.parts]
+        return min([self._of(part, prefix=prefix and part is parts[-1]) for part in parts], default=0.0)
+
+    def _of(self, part: str, *, prefix: bool) -> float:
+        first = bisect_left(self.words, part)
+        last = (
+            bisect_left(self.words, part + "\U0010ffff") if prefix else first + (part in self.words[first : first + 1])
+        )
+        return sum(self.shares[first:last])
+
+    def of_groups(self, groups: Sequence[Sequence[Term]], *, prefix: bool = False) -> list[float]:
+        """Return for each group of a query how many tracks match it; with ``prefix`` the last term may go on."""
+        last = groups[-1][-1] if groups else None
+        return [
+            min(1.0, sum(self._share(term, prefix=prefix and term is last) for term in group)) * self.tracks
+            for group in groups
+        ]
+
+    def expected(self, groups: Sequence[Sequence[Term]], *, prefix: bool = False) -> float:
+        """Return how many tracks match all groups, if words had nothing to do with each other."""
+        tracks = max(self.tracks, 1.0)
+        return math.prod(number / tracks for number in self.of_groups(groups, prefix=prefix)) * tracks
+
+
+def frequencies(conn: Connection) -> Frequencies:
+    """Return what the database knows, remembered for five minutes; nothing until the table was analysed."""
+    parameters = conn.get_dsn_parameters()
+    database = f"{parameters.get('host')}:{parameters.get('port')}/{parameters.get('dbname')}"
+    kept = _kept.get(database)
+    if kept and time.monotonic() - kept[0] < _KEPT_SECONDS:
+        return kept[1]
+    row = fetch_one(conn, _SQL["common_words"])
+    known = sorted(zip(row["words"], row["frequencies"], strict=False)) if row else []
+    tracks = float(max(row["tracks"], 0)) if row else 0.0
+    found = Frequencies([word for word, _ in known], [share for _, share in known], tracks)
+    if len(_kept) >= _MOST_DATABASES:
+        _kept.clear()
+    _kept[database] = (time.monotonic(), found)
+    return found
