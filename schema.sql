@@ -145,6 +145,24 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.prune_track_history(first tid, last tid, before timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    DELETE FROM audio_track_history h
+    WHERE h.ctid >= first AND h.ctid < last
+      AND h.at < least(before, now() - interval '1 hour')
+      AND NOT EXISTS (SELECT FROM audio_tracks t WHERE t.id = h.audio_id AND t.status <> 'COMPLETED');
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+
+COMMENT ON FUNCTION public.prune_track_history(first tid, last tid, before timestamp with time zone) IS 'Forgets what happened before a moment, and more than an hour ago, to tracks that are COMPLETED or gone, in the blocks from first to before last. Returns how many rows went.';
+
 CREATE TABLE public.track_search (
     id uuid NOT NULL,
     doc_id bigint NOT NULL,
