@@ -579,6 +579,37 @@ ALTER TABLE public.rejected_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.scanned_files (
+    path text NOT NULL COLLATE pg_catalog."C",
+    audio_id uuid NOT NULL,
+    audio bytea NOT NULL,
+    content bytea NOT NULL,
+    is_copy boolean NOT NULL,
+    stamp text,
+    looked boolean NOT NULL,
+    thumbnail text,
+    event_id uuid,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.scanned_files IS 'One row a file that was scanned: what it was when a scan last saw it.';
+
+COMMENT ON COLUMN public.scanned_files.path IS 'a file URI; with COLLATE "C" what is below a directory is a range';
+
+COMMENT ON COLUMN public.scanned_files.audio IS 'SHA-256 of the audio without tags: what a file keeps when it is tagged';
+
+COMMENT ON COLUMN public.scanned_files.content IS 'a digest of everything: equal only for equal files';
+
+COMMENT ON COLUMN public.scanned_files.is_copy IS 'an equal file stands for the track already';
+
+COMMENT ON COLUMN public.scanned_files.stamp IS 'size and times: while they stay the same the file need not be read again';
+
+COMMENT ON COLUMN public.scanned_files.looked IS 'whether a picture was looked for in what it is now';
+
+COMMENT ON COLUMN public.scanned_files.thumbnail IS 'the URI of the picture that was found last';
+
+COMMENT ON COLUMN public.scanned_files.event_id IS 'the event that was last published for it; null for a copy';
+
 CREATE TABLE public.search_word (
     word text NOT NULL COLLATE pg_catalog."C",
     latin text NOT NULL COLLATE pg_catalog."C"
@@ -612,6 +643,9 @@ ALTER TABLE ONLY public.rejected_events
 ALTER TABLE ONLY public.rejected_events
     ADD CONSTRAINT rejected_events_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.scanned_files
+    ADD CONSTRAINT scanned_files_pkey PRIMARY KEY (path);
+
 ALTER TABLE ONLY public.track_search
     ADD CONSTRAINT track_search_pkey PRIMARY KEY (id);
 
@@ -640,6 +674,8 @@ CREATE INDEX audio_tracks_title ON public.audio_tracks USING btree (title, id);
 CREATE INDEX audio_tracks_updated_at ON public.audio_tracks USING btree (updated_at, id);
 
 CREATE INDEX audio_tracks_year ON public.audio_tracks USING btree (year, id);
+
+CREATE INDEX scanned_files_audio ON public.scanned_files USING btree (audio) WHERE (NOT is_copy);
 
 CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops) WITH (fastupdate='on', gin_pending_list_limit='256');
 
