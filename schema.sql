@@ -677,6 +677,8 @@ CREATE INDEX audio_tracks_year ON public.audio_tracks USING btree (year, id);
 
 CREATE INDEX scanned_files_audio ON public.scanned_files USING btree (audio) WHERE (NOT is_copy);
 
+CREATE INDEX scanned_files_audio_id ON public.scanned_files USING btree (audio_id) WHERE (NOT is_copy);
+
 CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops) WITH (fastupdate='on', gin_pending_list_limit='256');
 
 CREATE INDEX search_word_word ON public.search_word USING btree (word);

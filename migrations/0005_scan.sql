@@ -26,3 +26,5 @@ COMMENT ON COLUMN scanned_files.event_id IS 'the event that was last published f
 
 -- Which files have this audio: those that may have been moved or tagged.
 CREATE INDEX scanned_files_audio ON scanned_files (audio) WHERE NOT is_copy;
+-- Which file stands for a track.
+CREATE INDEX scanned_files_audio_id ON scanned_files (audio_id) WHERE NOT is_copy;

@@ -17,9 +17,9 @@ FROM scanned_files s
 WHERE s.audio = ANY(%(audio)s::bytea[]) AND NOT s.is_copy
 ORDER BY s.path;
 
--- name: existing_tracks
--- Which of these tracks exist.
-SELECT id FROM audio_tracks WHERE id = ANY(%(audio_ids)s::uuid[]);
+-- name: taken
+-- Which of these tracks files stand for.
+SELECT audio_id FROM scanned_files WHERE audio_id = ANY(%(audio_ids)s::uuid[]) AND NOT is_copy;
 
 -- name: note
 -- Note what was seen at these paths, in the order of the key, so that two scans at once cannot deadlock.

@@ -54,9 +54,9 @@ def seen_with(conn: Connection, audio: Sequence[bytes], *, started: datetime) ->
     return _seen(fetch_all(conn, _SQL["by_audio"], {"audio": list(audio), "started": started}))
 
 
-def existing_tracks(conn: Connection, audio_ids: Sequence[UUID]) -> set[UUID]:
-    """Return those of the ids that tracks have."""
-    return {row["id"] for row in fetch_all(conn, _SQL["existing_tracks"], {"audio_ids": list(audio_ids)})}
+def taken(conn: Connection, audio_ids: Sequence[UUID]) -> set[UUID]:
+    """Return those of the ids that a file stands for."""
+    return {row["audio_id"] for row in fetch_all(conn, _SQL["taken"], {"audio_ids": list(audio_ids)})}
 
 
 def note(conn: Connection, files: Sequence[Seen]) -> None:

@@ -62,7 +62,7 @@ class Walk:
         while waiting or links:
             if not waiting:
                 # Links come last: what can be reached without one is found under its own name.
-                waiting, links = links[::-1], []
+                waiting, links = sorted(links, key=os.fsencode, reverse=True), []
             path = waiting.pop()
             try:
                 status = path.stat()

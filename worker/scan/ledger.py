@@ -13,7 +13,7 @@ from db.statements import Connection
 from db.write import scanned
 from db.write.scanned import Seen
 from worker.scan.child import stamp
-from worker.scan.matching import Decision, Read
+from worker.scan.matching import Decision, Read, Stage, new_ids
 
 
 class Ledger:
@@ -29,7 +29,9 @@ class Ledger:
         self._changed: dict[str, Seen | None] = {}
         self._stored: dict[str, Seen] = {}
         self._originals: defaultdict[bytes, dict[str, Seen]] = defaultdict(dict)
-        self._put_off: dict[str, bytes] = {}
+        self._taken: set[UUID] = set()
+        self._now: dict[str, bytes] = {}
+        self._displaced: defaultdict[bytes, dict[str, Seen]] = defaultdict(dict)
 
     def noted(self, uris: Sequence[str]) -> dict[str, Seen]:
         """Return what earlier scans noted of these paths."""
@@ -42,6 +44,7 @@ class Ledger:
             own = scanned.seen_at(conn, [read.uri for read in reads], started=self.started)
             audio = list({read.audio for read in reads})
             originals = scanned.seen_with(conn, audio, started=self.started)
+            self._taken |= scanned.taken(conn, [audio_id for read in reads for audio_id in new_ids(read)])
         self._stored = {seen.path: seen for seen in own}
         for seen in originals:
             if seen.path not in self._changed:
@@ -52,41 +55,47 @@ class Ledger:
         return self._changed[uri] if uri in self._changed else self._stored.get(uri)
 
     def originals(self, audio: bytes) -> list[Seen]:
-        """Return the files that stand for tracks and have this audio, which was loaded."""
-        return list(self._originals[audio].values())
+        """Return the files that stand for tracks and have this audio, which was loaded, or had it until now."""
+        return [*self._originals[audio].values(), *self._displaced[audio].values()]
 
-    def put_off(self, read: Read) -> None:
-        """Note that a file is there and what its audio is, though not yet which track it is."""
-        self._put_off[read.uri] = read.audio
+    def is_taken(self, audio_id: UUID) -> bool:
+        """Say whether a file stands for this track, which was loaded."""
+        return audio_id in self._taken
 
-    def lives(self, seen: Seen, *, all_seen: bool) -> bool | None:
-        """Say whether a file is still where it was seen, with that audio; None: this scan will come by and see.
-
-        ``all_seen``: it has come by everything.
-        """
+    def lives(self, seen: Seen, stage: Stage) -> bool | None:
+        """Say whether a file is still where it was seen, with that audio; None: this scan will come by and see."""
+        if seen.path in self._now:
+            return self._now[seen.path] == seen.audio
         if seen.fresh:
             return True
-        if seen.path in self._put_off:
-            return self._put_off[seen.path] == seen.audio
         try:
             status = path_of(seen.path).stat()
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError:
             return True  # it cannot be looked at: no reason to take its track away
-        if all_seen or stamp(status) == seen.stamp:
+        if stage > Stage.WALKING or stamp(status) == seen.stamp:
             return True
         return None if any(is_below(seen.path, root) for root in self._roots) else True
+
+    def put_off(self, read: Read) -> None:
+        """Note that a file is there and what its audio is, though not yet which track it is."""
+        self._now[read.uri] = read.audio
 
     def apply(self, decision: Decision) -> None:
         """Take a decision into account for those that follow."""
         note, own = decision.note, self.own(decision.note.path)
         if own is not None:
             self._originals[own.audio].pop(own.path, None)
-        if decision.forget is not None:
+            if own.audio != note.audio:
+                self._now[note.path] = note.audio
+                if own.audio_id != note.audio_id and not own.is_copy:
+                    self._displaced[own.audio][own.path] = own
+        if decision.forget is not None and not self._displaced[note.audio].pop(decision.forget, None):
             self._originals[note.audio].pop(decision.forget, None)
             self._changed[decision.forget] = None
         self._changed[note.path] = note
+        self._taken.add(note.audio_id)
         if not note.is_copy:
             self._originals[note.audio][note.path] = note
 
@@ -103,6 +112,7 @@ class Ledger:
         """Forget here what is in the database now."""
         self._changed.clear()
         self._originals.clear()
+        self._taken = {seen.audio_id for displaced in self._displaced.values() for seen in displaced.values()}
 
     def unchanged(self, uris: Sequence[str]) -> None:
         """Note that the files at these paths are as they were."""
@@ -110,14 +120,9 @@ class Ledger:
             with self._pool.transaction() as conn:
                 scanned.still_there(conn, uris)
 
-    def existing(self, audio_ids: Sequence[UUID]) -> set[UUID]:
-        """Return those of the ids that tracks have."""
-        with self._pool.transaction() as conn:
-            return scanned.existing_tracks(conn, audio_ids)
-
     def missing(self) -> list[Path]:
-        """Return the files that earlier scans saw below the roots and that are gone; gone copies are forgotten."""
-        gone: list[Path] = []
+        """Return the files seen by earlier scans, below the roots, that are gone or overwritten; forget gone copies."""
+        gone = [path_of(uri) for displaced in self._displaced.values() for uri in displaced]
         for root in self._roots:
             with self._pool.transaction() as conn:
                 unseen = list(scanned.not_seen(conn, root.rstrip("/"), started=self.started))

@@ -1,10 +1,10 @@
 """Decides which track a file is, from what was seen before: new, changed, moved, known, or a copy of another file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, NamedTuple
-from uuid import UUID, uuid5
+from enum import IntEnum, StrEnum
+from typing import Any, NamedTuple, Protocol
+from uuid import UUID, uuid4, uuid5
 
 from db.write.scanned import Seen
 
@@ -17,7 +17,7 @@ class Kind(StrEnum):
     NEW = "new"
     """Its audio was not known."""
     CHANGED = "changed"
-    """A known track, with other tags; or its track was missing; or it was to be published again."""
+    """A known track, with other tags or, in the same place, other audio; or it was to be published again."""
     MOVED = "moved"
     """A known track whose file was elsewhere before; it may have been tagged, too."""
     KNOWN = "known"
@@ -59,35 +59,68 @@ class Decision(NamedTuple):
         return self.kind in {Kind.NEW, Kind.CHANGED, Kind.MOVED}
 
 
-def decide(
-    read: Read,
-    own: Seen | None,
-    originals: Sequence[Seen],
-    lives: Callable[[Seen], bool | None],
-    *,
-    again: bool = False,
-) -> Decision | None:
-    """Decide what a file is; None where that depends on a file that was not looked at yet.
+class Before(Protocol):
+    """What is known of files from before, and from this scan so far."""
 
-    ``own`` is what was seen at this path before, ``originals`` the files seen with this audio that stand for tracks.
-    ``lives`` says whether a file still is where it was seen, with the audio that it had; None: not known yet.
+    def own(self, uri: str) -> Seen | None:
+        """Return what was seen at this path."""
+
+    def originals(self, audio: bytes) -> Sequence[Seen]:
+        """Return the files that were seen with this audio and stand for tracks."""
+
+    def lives(self, seen: Seen, stage: "Stage") -> bool | None:
+        """Say whether a file still is where it was seen, with the audio that it had; None: not known yet."""
+
+    def is_taken(self, audio_id: UUID) -> bool:
+        """Say whether a file stands for this track."""
+
+
+class Stage(IntEnum):
+    """How far a scan has come: a file whose track depends on others waits."""
+
+    WALKING = 0
+    """There are files that it has not looked at."""
+    WALKED = 1
+    """It has looked at every file; those that may have been moved are decided."""
+    LAST = 2
+    """What has not been found elsewhere is not elsewhere."""
+
+
+def decide(read: Read, before: Before, stage: Stage, *, again: bool = False) -> Decision | None:
+    """Decide what a file is; None where that depends on a later stage.
+
+    A file is the track that it was before if it has the same audio, wherever it is, or else if it is in the same place.
+    ``again``: what is known is to be published, too.
     """
+    own = before.own(read.uri)
     if own and not own.is_copy and own.audio == read.audio:
         return _in_place(read, own, again=again)
-    before = own.event_id if own else None
+    event_id = own.event_id if own else None
     # The file that is equal first: a copy of it, or itself under another name, rather than one with other tags.
-    for seen in sorted(originals, key=lambda seen: seen.content != read.content):
+    for seen in sorted(before.originals(read.audio), key=lambda seen: seen.content != read.content):
         if seen.path == read.uri:
             continue
-        alive = lives(seen)
+        alive = before.lives(seen, stage)
         if alive is None:
             return None
         if not alive:
-            note = _note(read, seen.audio_id, seen.event_id or before, thumbnail=seen.thumbnail)
+            note = _note(read, seen.audio_id, seen.event_id or event_id, thumbnail=seen.thumbnail)
             return Decision(Kind.MOVED, note, forget=seen.path)
         if seen.content == read.content:
             return Decision(Kind.COPY, _copy(read, seen), original=seen.path)
-    return Decision(Kind.NEW, _note(read, _new_id(read, originals), before))
+    if own and not own.is_copy:
+        # Other audio in the same place: whether the audio from before is elsewhere now, and takes its track along?
+        return _in_place(read, own, again=again) if stage is Stage.LAST else None
+    audio_id = next(audio_id for audio_id in new_ids(read) if not before.is_taken(audio_id))
+    return Decision(Kind.NEW, _note(read, audio_id, event_id))
+
+
+def new_ids(read: Read) -> Iterator[UUID]:
+    """Yield the ids that a new track may have: made from its audio, or where that is taken, from its tags, too."""
+    yield uuid5(_NAMESPACE, read.audio.hex())
+    yield uuid5(_NAMESPACE, f"{read.audio.hex()} {read.content.hex()}")
+    yield uuid5(_NAMESPACE, f"{read.audio.hex()} {read.content.hex()} {read.uri}")
+    yield uuid4()
 
 
 def _in_place(read: Read, own: Seen, *, again: bool) -> Decision:
@@ -126,12 +159,3 @@ def _copy(read: Read, original: Seen) -> Seen:
         thumbnail=None,
         event_id=None,
     )
-
-
-def _new_id(read: Read, originals: Sequence[Seen]) -> UUID:
-    """Return the id of the audio; of audio and tags where another file stands for a track with that audio."""
-    taken = {seen.audio_id for seen in originals}
-    names = (read.audio.hex(), f"{read.audio.hex()} {read.content.hex()}")
-    ids = (uuid5(_NAMESPACE, name) for name in names)
-    last = uuid5(_NAMESPACE, f"{read.audio.hex()} {read.content.hex()} {read.uri}")
-    return next((audio_id for audio_id in ids if audio_id not in taken), last)

@@ -25,6 +25,7 @@ _AHEAD_BYTES = 32 * 1024
 _SLOWEST = 2 * 1024 * 1024
 """Bytes a second of the slowest disk or network that a file may come from."""
 _TICK_SECONDS = 0.5
+_START_SECONDS = 60.0
 
 
 class Job(NamedTuple):
@@ -119,7 +120,7 @@ class Readers:
 
     def _give(self, reader: _Reader, slot: _Slot) -> None:
         if not reader.given:
-            reader.deadline = time.monotonic() + slot.limit
+            reader.deadline = time.monotonic() + (slot.limit if reader.ready else _START_SECONDS)
         reader.given.append(slot)
         reader.ahead += len(slot.line)
         stdin = reader.process.stdin
@@ -144,12 +145,11 @@ class Readers:
             return
         *lines, reader.unread = (reader.unread + said).split(b"\n")
         for line in lines:
-            if not reader.ready:
-                reader.ready = line + b"\n" == READY
-                continue
-            slot = reader.given.popleft()
-            reader.ahead -= len(slot.line)
-            slot.answer = json.loads(line)
+            if reader.ready:
+                slot = reader.given.popleft()
+                reader.ahead -= len(slot.line)
+                slot.answer = json.loads(line)
+            reader.ready = reader.ready or line + b"\n" == READY
             if reader.given:
                 reader.deadline = time.monotonic() + reader.given[0].limit
 

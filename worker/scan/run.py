@@ -17,7 +17,7 @@ from worker.publisher import Publisher
 from worker.scan.child import stamp
 from worker.scan.files import Fault, Found, Walk
 from worker.scan.ledger import Ledger, path_of
-from worker.scan.matching import Decision, Kind, Read, decide
+from worker.scan.matching import Decision, Kind, Read, Stage, decide
 from worker.scan.readers import Answer, Job, Readers
 from worker.settings import Settings
 
@@ -98,13 +98,14 @@ class _Scan:
                 if answered is not None and (read := self._taken(*answered)):
                     batch.append(read)
                 if len(batch) >= _BATCH or time.monotonic() - flushed > _FLUSH_SECONDS:
-                    self._settle(batch, all_seen=False)
+                    self._settle(batch, Stage.WALKING)
                     batch, flushed = [], time.monotonic()
                 progress()
-        self._settle(batch, all_seen=False)
-        while self._put_off:
-            late, self._put_off = self._put_off[:_BATCH], self._put_off[_BATCH:]
-            self._settle(late, all_seen=True)
+        self._settle(batch, Stage.WALKING)
+        for stage in (Stage.WALKED, Stage.LAST):
+            late, self._put_off = self._put_off, []
+            for first in range(0, len(late), _BATCH):
+                self._settle(late[first : first + _BATCH], stage)
         self._tally.missing = self._ledger.missing()
         progress()
 
@@ -151,7 +152,7 @@ class _Scan:
             looked=job.thumbnails is not None,
         )
 
-    def _settle(self, batch: Sequence[Read], *, all_seen: bool) -> None:
+    def _settle(self, batch: Sequence[Read], stage: Stage) -> None:
         """Decide what the files of a batch are, publish what is news, and note it, in one transaction."""
         if not batch:
             return
@@ -159,7 +160,7 @@ class _Scan:
         events: list[Event] = []
         decisions: list[Decision] = []
         for read in batch:
-            decision = self._decide(read, all_seen=all_seen)
+            decision = decide(read, self._ledger, stage, again=self._options.again)
             if decision is None:
                 self._ledger.put_off(read)
                 self._put_off.append(read)
@@ -172,26 +173,14 @@ class _Scan:
                     continue
             self._ledger.apply(decision)
             decisions.append(decision)
-        existing = self._ledger.existing([found.note.audio_id for found in decisions if found.kind is Kind.NEW])
         if self._publisher is not None:
             receipts = self._publisher.publish_parsed(events, also=self._ledger.write)
             self._ledger.written()
             self._tally.not_enqueued += sum(not receipt.enqueued and not receipt.duplicate for receipt in receipts)
         for decision in decisions:
-            # The track of a file whose old place another file has taken is known by its id alone.
-            moved = decision.kind is Kind.NEW and decision.note.audio_id in existing
-            self._tally.kinds[Kind.MOVED if moved else decision.kind] += 1
+            self._tally.kinds[decision.kind] += 1
             if decision.original is not None:
                 self._tally.copies.append((path_of(decision.note.path), path_of(decision.original)))
-
-    def _decide(self, read: Read, *, all_seen: bool) -> Decision | None:
-        return decide(
-            read,
-            self._ledger.own(read.uri),
-            self._ledger.originals(read.audio),
-            lambda seen: self._ledger.lives(seen, all_seen=all_seen),
-            again=self._options.again,
-        )
 
 
 def _event(read: Read, decision: Decision) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def _parse(path: Path, file: BinaryIO, *, picture: bool) -> TinyTag:
     try:
         return TinyTag.get(path, file, image=picture)
     except TinyTagException as error:
+        file.seek(0)
         try:
             return TinyTag.get(None, file, image=picture)  # the suffix may lie: what does the file begin with?
         except TinyTagException:

@@ -1,5 +1,6 @@
 """The pictures inside audio files, written out as they are: never decoded, so that none can be a decompression bomb."""
 
+import contextlib
 import hashlib
 import os
 from pathlib import Path
@@ -33,7 +34,8 @@ def save_picture(picture: bytes, directory: Path) -> Path:
         fresh.write_bytes(picture)
         fresh.replace(path)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            fresh.unlink()
         raise PictureFaultError(f"the picture cannot be written to {directory}: {error.strerror}") from error
     return path
 
