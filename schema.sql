@@ -56,6 +56,7 @@ CREATE TYPE public.search_words AS (
 	album tsquery,
 	named tsquery,
 	phrase tsquery,
+	whole tsquery,
 	size real
 );
 
@@ -365,6 +366,7 @@ BEGIN
                         ELSE 5000 + 500 * least(1, words.size / (title_core + artist_words)) END
                    + CASE WHEN document @@ words.phrase THEN 300 ELSE 0 END
                    + CASE WHEN document @@ words.named THEN 200 ELSE 0 END
+                   + CASE WHEN document @@ words.whole THEN 100 ELSE 0 END
                    + CASE WHEN document @@ signs THEN 95 ELSE 0 END AS points
             FROM (
                 SELECT * FROM search_branch(layers[1], seen, excluded, narrowed, narrow, cap)
