@@ -33,7 +33,6 @@ class Words(NamedTuple):
     album: str | None
     named: str | None
     phrase: str | None
-    whole: str | None
     size: int
 
 

@@ -64,3 +64,16 @@ FROM (
 ) counted
 LEFT JOIN page ON true
 ORDER BY page.{column} {direction} NULLS LAST, page.id {direction};
+
+-- name: ids_between
+-- The first few tracks whose ids lie in a range: those whose ids begin alike.
+SELECT id, status, artist, title FROM audio_tracks
+WHERE id BETWEEN %(first)s::uuid AND %(last)s::uuid
+ORDER BY id LIMIT %(limit)s;
+
+-- name: neighbours
+-- The ids next to these in order: what an abbreviation has to tell them from.
+SELECT asked.id,
+       (SELECT t.id FROM audio_tracks t WHERE t.id < asked.id ORDER BY t.id DESC LIMIT 1) AS before,
+       (SELECT t.id FROM audio_tracks t WHERE t.id > asked.id ORDER BY t.id LIMIT 1) AS behind
+FROM unnest(%(audio_ids)s::uuid[]) AS asked (id);

@@ -4,7 +4,6 @@ Exit codes: 0 done, 1 some of the input was refused, 2 wrong usage, 3 a service 
 """
 
 import importlib.metadata
-import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -22,12 +21,15 @@ from worker.cli import (
     reconciling,
     recovering,
     reindexing,
-    scanning,
     searching,
     serving,
     showing,
+    status,
+    tailing,
 )
+from worker.cli.examples import show_examples
 from worker.cli.output import fail
+from worker.cli.pipes import end_quietly_with_the_reader
 from worker.embedded import EmbeddedError
 from worker.settings import ServiceNotConfiguredError, Settings
 from worker.telemetry import configure_logging
@@ -45,16 +47,18 @@ for _module in (
     serving,
     addresses,
     publishing,
-    scanning,
     searching,
-    reindexing,
     showing,
     listing,
+    status,
+    tailing,
     operating,
     recovering,
     reconciling,
+    reindexing,
 ):
     _module.register(app)
+show_examples(app)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a typer callback takes its option's value
@@ -75,6 +79,14 @@ def _options(
 
 def main() -> NoReturn:
     """Run the command line and exit: one clear line for whatever goes wrong, no traceback."""
+    end_quietly_with_the_reader()
+    try:
+        _run()
+    finally:
+        sys.stdout.flush()  # here a reader that is gone is no trouble yet; at the interpreter's exit it would be
+
+
+def _run() -> NoReturn:
     try:
         app()
     except ServiceNotConfiguredError as error:
@@ -91,10 +103,6 @@ def main() -> NoReturn:
         fail(f"the broker cannot be reached: {redacted(str(error))}; set BROKER_URL or start the broker", UNREACHABLE)
     except EmbeddedError as error:
         fail(str(error), UNREACHABLE)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough. Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
     except KeyboardInterrupt:
         fail("interrupted", INTERRUPTED)
     sys.exit(0)

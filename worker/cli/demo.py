@@ -34,6 +34,8 @@ def demo() -> None:
     """Show the whole of it: embedded servers, a real worker, sample events going to COMPLETED, searches answered.
 
     Needs nothing and leaves nothing behind.
+
+    Example: tonearm demo
     """
     events = [parse_json(line) for line in sample_lines()]
     with ExitStack() as stack:

@@ -1,6 +1,5 @@
 """For whoever runs it: ``health``, ``doctor``, ``prune``."""
 
-import re
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -10,13 +9,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from db.pool import DatabasePool
 from db.write.pruning import prune as pruned_step_by_step
+from worker.cli.ages import age
 from worker.cli.output import AsJson, console, errors, print_json, table
 from worker.doctor import examine
 from worker.health import check_health
 from worker.settings import Settings
-
-_AGE = re.compile(r"(\d+)([hdw])")
-_UNITS = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def register(app: typer.Typer) -> None:
@@ -27,7 +24,10 @@ def register(app: typer.Typer) -> None:
 
 
 def health(*, as_json: AsJson = False) -> None:
-    """Exit 0 only if this machine's worker loop, the database and the broker answer: for container probes."""
+    """Exit 0 only if this machine's worker loop, the database and the broker answer: for container probes.
+
+    Example: tonearm health
+    """
     checks = check_health(Settings())
     well = all(check.healthy for check in checks)
     if as_json:
@@ -39,7 +39,10 @@ def health(*, as_json: AsJson = False) -> None:
 
 
 def doctor(*, as_json: AsJson = False) -> None:
-    """Look for what would go wrong later: settings, database, broker. Exits 1 if there is a problem."""
+    """Look for what would go wrong later: settings, database, broker. Exits 1 if there is a problem.
+
+    Example: tonearm doctor
+    """
     findings = examine(Settings())
     problems = [finding for finding in findings if finding.level == "problem"]
     if as_json:
@@ -49,22 +52,15 @@ def doctor(*, as_json: AsJson = False) -> None:
     sys.exit(1 if problems else 0)
 
 
-def _age(text: str) -> timedelta:
-    match = _AGE.fullmatch(text)
-    if match is None or match[1].strip("0") == "":
-        raise typer.BadParameter(f"{text!r} is no age: say 36h, 90d or 12w")
-    try:
-        return int(match[1]) * _UNITS[match[2]]
-    except OverflowError as error:
-        raise typer.BadParameter(f"{text!r} is longer than there has been time") from error
-
-
 def prune(
     *,
-    older_than: Annotated[timedelta, typer.Option(parser=_age, metavar="AGE", help="36h, 90d, 12w …")],
+    older_than: Annotated[timedelta, typer.Option(parser=age, metavar="AGE", help="36h, 90d, 12w …")],
     as_json: AsJson = False,
 ) -> None:
-    """Forget settled events and old history. Open events, and tracks that are not COMPLETED, are left alone."""
+    """Forget settled events and old history. Open events, and tracks that are not COMPLETED, are left alone.
+
+    Example: tonearm prune --older-than 90d
+    """
     try:
         before = datetime.now(UTC) - older_than
     except OverflowError as error:

@@ -57,6 +57,7 @@ def publish(
     Invalid lines are reported with their numbers and kept among the rejected events; the others go through.
 
     Example: tonearm publish events.jsonl
+    Example: zcat catalogue.jsonl.gz | tonearm publish --backfill -
     """
     tally = Tally()
     with ExitStack() as opened:

@@ -1,20 +1,23 @@
 """``tonearm retry``, ``tonearm rejected`` and ``tonearm sweep``: recovery by hand."""
 
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import closing
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 from uuid import UUID
 
 import typer
 from kombu.exceptions import OperationalError
 
-from db.errors import ValidationError
+from db.errors import ResourceNotFoundError, ValidationError
 from db.pool import DatabasePool
 from db.read.recovery import Rejected, get_rejected, list_rejected
-from db.write.recovery import Retried, failed_for_good, mark_replayed, retry
+from db.statements import Connection
+from db.write.recovery import Answer, Retried, failed_for_good, mark_replayed, retry
 from worker import process
 from worker.app import create_app
 from worker.cli.connect import actor, reading, writing
+from worker.cli.ids import find_track
 from worker.cli.output import AsJson, console, errors, print_json, table
 from worker.events import InvalidEventError, parse_json
 from worker.publisher import Publisher
@@ -33,6 +36,14 @@ _REPLAYED_AT_ONCE = 500
 _SHOWN = 20
 _PREVIEW = 60
 
+
+class _Answered(NamedTuple):
+    """The answer to what is the id of no track."""
+
+    audio_id: str
+    answer: Answer
+
+
 rejected = typer.Typer(help="The dead letters: what arrived and was no event.", no_args_is_help=True)
 
 
@@ -44,7 +55,9 @@ def register(app: typer.Typer) -> None:
 
 
 def retry_tracks(
-    ids: Annotated[list[UUID] | None, typer.Argument(help="Tracks.", show_default=False)] = None,
+    ids: Annotated[
+        list[str] | None, typer.Argument(help="Tracks: their ids, or enough of their beginnings.", show_default=False)
+    ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="All tracks that are FAILED for good.")] = False,
     error_code: Annotated[str | None, typer.Option(help="With --failed: only those that failed with this.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100_000, help="With --failed: at most so many.")] = 1000,
@@ -53,6 +66,8 @@ def retry_tracks(
 ) -> None:
     """Put FAILED tracks back, with all their attempts; the history says who asked.
 
+    Example: tonearm retry 5d09 e8f43f8d-49a7-5e73-bdbf-94f47ea46b04
+    Example: tonearm retry --failed --dry-run
     Example: tonearm retry --failed --error-code worker_lost --limit 100
     """
     if bool(ids) == failed:
@@ -61,13 +76,30 @@ def retry_tracks(
         raise ValidationError("--error-code goes with --failed")
     settings = Settings()
     with writing(settings) as conn:
-        chosen = failed_for_good(conn, error_code=error_code, limit=limit) if failed else list(ids or ())
-        answers = retry(conn, chosen, actor=actor(), dry_run=dry_run)
+        missing: list[str] = []
+        chosen = (
+            failed_for_good(conn, error_code=error_code, limit=limit) if failed else _find(conn, ids or (), missing)
+        )
+        answers: list[Retried | _Answered] = [
+            *retry(conn, chosen, actor=actor(), dry_run=dry_run),
+            *(_Answered(text, "not_found") for text in dict.fromkeys(missing)),
+        ]
     if not dry_run and any(answer == "retried" for _, answer in answers):
         _enqueue_now(settings)
     _report(answers, dry_run=dry_run, as_json=as_json)
     if any(answer in _REFUSED for _, answer in answers):
         raise typer.Exit(1)
+
+
+def _find(conn: Connection, texts: Sequence[str], missing: list[str]) -> list[UUID]:
+    """Return the tracks that are meant, and put into ``missing`` what means none."""
+    found = []
+    for text in texts:
+        try:
+            found.append(find_track(conn, text))
+        except ResourceNotFoundError:
+            missing.append(text)
+    return found
 
 
 def _enqueue_now(settings: Settings) -> None:
@@ -77,7 +109,7 @@ def _enqueue_now(settings: Settings) -> None:
         errors.print("the broker is away: a worker's sweeper enqueues them when it is back")
 
 
-def _report(answers: list[Retried], *, dry_run: bool, as_json: bool) -> None:
+def _report(answers: Sequence[Retried | _Answered], *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         print_json({"dry_run": dry_run, "tracks": [answer._asdict() for answer in answers]})
         return
@@ -120,7 +152,11 @@ def list_them(
     replayed: Annotated[bool, typer.Option("--replayed", help="Also those accepted since.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters, the latest first."""
+    """List dead letters, the latest first.
+
+    Example: tonearm rejected list
+    Example: tonearm rejected list --replayed --json
+    """
     with reading(Settings()) as conn:
         letters = list_rejected(conn, limit=limit, before=before, replayed=replayed)
     if as_json:
@@ -136,7 +172,10 @@ def list_them(
 
 @rejected.command("show")
 def show_them(ids: Annotated[list[int], typer.Argument(help="Their numbers.")], as_json: AsJson = False) -> None:
-    """Show dead letters whole, with every reason."""
+    """Show dead letters whole, with every reason.
+
+    Example: tonearm rejected show 3 4
+    """
     with reading(Settings()) as conn:
         letters = get_rejected(conn, ids)
     if as_json:
@@ -158,7 +197,11 @@ def replay_them(
     everything: Annotated[bool, typer.Option("--all", help="All that were not accepted since.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Publish dead letters again, such as after an upgrade that understands them; what is still no event stays."""
+    """Publish dead letters again, such as after an upgrade that understands them; what is still no event stays.
+
+    Example: tonearm rejected replay 3
+    Example: tonearm rejected replay --all
+    """
     if bool(ids) == everything:
         raise ValidationError("say which: either their numbers, or --all")
     settings = Settings()

@@ -28,6 +28,7 @@ def reindex(
 ) -> None:
     """Rebuild what searches read, online; what is stopped goes on where it was.
 
+    Example: tonearm reindex
     Example: tonearm reindex --compare queries.txt
     """
     if compare is not None:

@@ -6,8 +6,10 @@ import typer
 
 from db.models import SearchExplanation
 from db.read.search_explain import explain_search
+from db.status import TrackStatus
 from worker.cli.connect import reading
-from worker.cli.output import AsJson, console, length, print_json, table, wide
+from worker.cli.ids import with_short_ids
+from worker.cli.output import AsJson, console, length, narrow, print_json, table, wide
 from worker.settings import Settings
 
 _HIT = ("id", "artist", "title", "album", "genre", "year", "duration", "format", "audio_path", "score", "match")
@@ -22,7 +24,10 @@ def search(
     words: Annotated[list[str], typer.Argument(help='What to find; "exact phrase", -word, OR and artist:… work.')],
     limit: Annotated[int, typer.Option(min=1, max=100, help="Hits on a page.")] = 20,
     cursor: Annotated[str | None, typer.Option(help="The next_cursor of the page before.")] = None,
-    status: Annotated[str | None, typer.Option(help="Only tracks that are in this state now.")] = None,
+    status: Annotated[
+        str | None,
+        typer.Option(help="Only tracks that are in this state now.", autocompletion=lambda: list(TrackStatus)),
+    ] = None,
     artist: Annotated[str | None, typer.Option(help="Only this artist.")] = None,
     album: Annotated[str | None, typer.Option(help="Only this album.")] = None,
     genre: Annotated[str | None, typer.Option(help="Only this genre.")] = None,
@@ -41,6 +46,9 @@ def search(
     else matches.
 
     Example: tonearm search acdc
+    Example: tonearm search bjork joga --explain
+    Example: tonearm search '"the the"' OR kino --year-min 1985
+    Example: tonearm search love --facets artist,year --json | jq .facets
     """
     query = " ".join(words)
     with reading(Settings()) as conn:
@@ -58,7 +66,8 @@ def search(
             year_max=year_max,
             facets=tuple(name.strip() for name in facets.split(",")) if facets else (),
         )
-    page = explanation.page
+        page = explanation.page
+        hits = [] if as_json else with_short_ids(conn, page.hits)
     if as_json:
         print_json(
             {
@@ -74,8 +83,14 @@ def search(
         return
     if explain:
         _print_explanation(explanation)
-    names = ("artist", "title", *(("album", "year", "length") if wide() else ()), "match", "id")
-    rows = ({**hit.model_dump(), "length": length(hit.duration)} for hit in page.hits)
+    names = (
+        "id",
+        *(() if narrow() else ("artist",)),
+        "title",
+        *(("album", "year", "length") if wide() else ()),
+        "match",
+    )
+    rows = (hit | {"length": length(hit["duration"])} for hit in hits)
     table(names, ([row[name] for name in names] for row in rows))
     exactly = "" if page.total_is_exact else "at least "
     console.print(f"{exactly}{page.total} found", highlight=False)

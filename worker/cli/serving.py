@@ -27,6 +27,9 @@ def up(
     """Migrate and run a worker, with an embedded PostgreSQL and broker unless DATABASE_URL / BROKER_URL are set.
 
     Stop it with Ctrl-C: what is running is finished first.
+
+    Example: tonearm up
+    Example: DATABASE_URL=postgresql://… BROKER_URL=redis://… tonearm up --concurrency 4
     """
     settings = Settings()
     with ExitStack() as started:
@@ -49,7 +52,10 @@ def up(
 
 
 def migrate() -> None:
-    """Apply the migrations that are not applied yet. Safe to run from many places at once."""
+    """Apply the migrations that are not applied yet. Safe to run from many places at once.
+
+    Example: tonearm migrate
+    """
     if not _migrate(Settings()):
         console.print("nothing to do: the database is up to date")
 

@@ -13,6 +13,7 @@ from db.read.searchable import Searchable, explain_searchable
 from db.read.tracks import get_audio_metadata_by_id
 from db.statements import Connection
 from worker.cli.connect import reading
+from worker.cli.ids import find_track
 from worker.cli.output import AsJson, ago, cell, console, length, print_json, table
 from worker.settings import Settings
 
@@ -23,16 +24,18 @@ def register(app: typer.Typer) -> None:
 
 
 def show(
-    audio_id: Annotated[str, typer.Argument(metavar="ID", help="The track's id.")],
+    audio_id: Annotated[str, typer.Argument(metavar="ID", help="The track's id, or enough of its beginning.")],
     query: Annotated[str | None, typer.Option(help="Say why this search finds the track or does not.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show a track: its metadata, its whole timeline, and why it is or isn't searchable.
 
     Example: tonearm show 5d098d5b-adcd-5b71-925a-9eedf497a0f4
+    Example: tonearm show 5d09
+    Example: tonearm show 5d09 --query "bjork joga"
     """
     with reading(Settings()) as conn:
-        track = get_audio_metadata_by_id(conn, audio_id)
+        track = get_audio_metadata_by_id(conn, find_track(conn, audio_id))
         if track is None:
             raise ResourceNotFoundError(f"there is no track {audio_id}; `tonearm list` shows those there are")
         timeline = _whole_history(conn, track.id)
