@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test test-wheel test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker test-rabbitmq
+.PHONY: help install demo up test test-wheel test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker test-rabbitmq test-upgrade
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,9 @@ coverage: $(STAMP) ## run the database tests and print the branches of db/ that 
 
 test-faults: $(STAMP) ## 10,000 events through every kind of fault (under 10 minutes; FAULT_SEED repeats a run)
 	$(PYTEST) -s -m long tests/faults/test_long_run.py
+
+test-upgrade: $(STAMP) ## upgrade under load from the commit before the newest migration (UPGRADE_FROM=commit; about a minute)
+	$(PYTEST) -s -m long tests/faults/test_upgrade.py
 
 test-rabbitmq: $(STAMP) ## the fault suite's short form on a real RabbitMQ (apt-get install rabbitmq-server; about 3 minutes)
 	$(PYTEST) -s -m rabbitmq tests/faults

@@ -56,6 +56,7 @@ CREATE TYPE public.search_words AS (
 	album tsquery,
 	named tsquery,
 	phrase tsquery,
+	whole tsquery,
 	size real
 );
 
@@ -144,6 +145,24 @@ BEGIN
     RETURN NEW;
 END
 $$;
+
+CREATE FUNCTION public.prune_track_history(first tid, last tid, before timestamp with time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'public', 'pg_temp'
+    AS $$
+DECLARE
+    removed bigint;
+BEGIN
+    DELETE FROM audio_track_history h
+    WHERE h.ctid >= first AND h.ctid < last
+      AND h.at < least(before, now() - interval '1 hour')
+      AND NOT EXISTS (SELECT FROM audio_tracks t WHERE t.id = h.audio_id AND t.status <> 'COMPLETED');
+    GET DIAGNOSTICS removed = ROW_COUNT;
+    RETURN removed;
+END
+$$;
+
+COMMENT ON FUNCTION public.prune_track_history(first tid, last tid, before timestamp with time zone) IS 'Forgets what happened before a moment, and more than an hour ago, to tracks that are COMPLETED or gone, in the blocks from first to before last. Returns how many rows went.';
 
 CREATE TABLE public.track_search (
     id uuid NOT NULL,
@@ -347,6 +366,7 @@ BEGIN
                         ELSE 5000 + 500 * least(1, words.size / (title_core + artist_words)) END
                    + CASE WHEN document @@ words.phrase THEN 300 ELSE 0 END
                    + CASE WHEN document @@ words.named THEN 200 ELSE 0 END
+                   + CASE WHEN document @@ words.whole THEN 100 ELSE 0 END
                    + CASE WHEN document @@ signs THEN 95 ELSE 0 END AS points
             FROM (
                 SELECT * FROM search_branch(layers[1], seen, excluded, narrowed, narrow, cap)
@@ -561,6 +581,37 @@ ALTER TABLE public.rejected_events ALTER COLUMN id ADD GENERATED ALWAYS AS IDENT
     CACHE 1
 );
 
+CREATE TABLE public.scanned_files (
+    path text NOT NULL COLLATE pg_catalog."C",
+    audio_id uuid NOT NULL,
+    audio bytea NOT NULL,
+    content bytea NOT NULL,
+    is_copy boolean NOT NULL,
+    stamp text,
+    looked boolean NOT NULL,
+    thumbnail text,
+    event_id uuid,
+    seen_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+
+COMMENT ON TABLE public.scanned_files IS 'One row a file that was scanned: what it was when a scan last saw it.';
+
+COMMENT ON COLUMN public.scanned_files.path IS 'a file URI; with COLLATE "C" what is below a directory is a range';
+
+COMMENT ON COLUMN public.scanned_files.audio IS 'SHA-256 of the audio without tags: what a file keeps when it is tagged';
+
+COMMENT ON COLUMN public.scanned_files.content IS 'a digest of everything: equal only for equal files';
+
+COMMENT ON COLUMN public.scanned_files.is_copy IS 'an equal file stands for the track already';
+
+COMMENT ON COLUMN public.scanned_files.stamp IS 'size and times: while they stay the same the file need not be read again';
+
+COMMENT ON COLUMN public.scanned_files.looked IS 'whether a picture was looked for in what it is now';
+
+COMMENT ON COLUMN public.scanned_files.thumbnail IS 'the URI of the picture that was found last';
+
+COMMENT ON COLUMN public.scanned_files.event_id IS 'the event that was last published for it; null for a copy';
+
 CREATE TABLE public.search_word (
     word text NOT NULL COLLATE pg_catalog."C",
     latin text NOT NULL COLLATE pg_catalog."C"
@@ -594,6 +645,9 @@ ALTER TABLE ONLY public.rejected_events
 ALTER TABLE ONLY public.rejected_events
     ADD CONSTRAINT rejected_events_pkey PRIMARY KEY (id);
 
+ALTER TABLE ONLY public.scanned_files
+    ADD CONSTRAINT scanned_files_pkey PRIMARY KEY (path);
+
 ALTER TABLE ONLY public.track_search
     ADD CONSTRAINT track_search_pkey PRIMARY KEY (id);
 
@@ -622,6 +676,10 @@ CREATE INDEX audio_tracks_title ON public.audio_tracks USING btree (title, id);
 CREATE INDEX audio_tracks_updated_at ON public.audio_tracks USING btree (updated_at, id);
 
 CREATE INDEX audio_tracks_year ON public.audio_tracks USING btree (year, id);
+
+CREATE INDEX scanned_files_audio ON public.scanned_files USING btree (audio) WHERE (NOT is_copy);
+
+CREATE INDEX scanned_files_audio_id ON public.scanned_files USING btree (audio_id) WHERE (NOT is_copy);
 
 CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops) WITH (fastupdate='on', gin_pending_list_limit='256');
 

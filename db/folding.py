@@ -16,7 +16,7 @@ from db.letters import INDIC, LOOKALIKES, MIXED, TABLE, UNSPACED, VOWELS
 
 __all__ = ["FOLDING_VERSION", "Chunk", "Name", "fold", "name", "punctuation", "romanized"]
 
-FOLDING_VERSION = 1
+FOLDING_VERSION = 2
 
 LONGEST_WORD = 60
 _LONGEST_JOINED = 40
@@ -29,6 +29,7 @@ _STYLED = re.compile(r"[a-z0-9][$!@][a-z0-9]|[$@][a-z]|[a-z][$]")
 _SIGNS = str.maketrans("$!@", "sia")
 _DIGIT_IN_WORD = re.compile(r"(?=.{4})(?:[a-z]+[013457][a-z]*|[0134567][a-z]{3,})")
 _DIGITS = str.maketrans("013457", "oieast")
+_CLIPPED = re.compile(r"[a-z]{2}in'\W*$")
 _CONTRACTIONS = frozenset({"s", "t", "re", "ve", "ll", "d", "m", "em"})
 _AND = {"&": "and", "+": "and", "n'": "n", "'n'": "n", "'n": "n", "ft": "feat", "ft.": "feat", "featuring": "feat"}
 
@@ -110,14 +111,22 @@ def _chunk(text: str) -> Chunk | None:
             parts = (joined,)
         elif spaced and len(joined) <= _LONGEST_JOINED:
             readings.append(joined)
-    if text.isascii():
-        if not text.isalpha():
-            if _STYLED.search(text):
-                readings.append("".join(_PARTS.findall(text.rstrip("!").translate(_SIGNS))))
-            readings += [part.translate(_DIGITS) for part in parts if _DIGIT_IN_WORD.fullmatch(part)]
-    elif MIXED.search(text):
-        readings += [part.translate(LOOKALIKES) for part in parts if MIXED.search(part)]
+    readings += _read_as(text, parts)
     return Chunk(parts, tuple(dict.fromkeys(reading for reading in readings if (reading,) != parts)))
+
+
+def _read_as(text: str, parts: tuple[str, ...]) -> list[str]:
+    """Return what the signs, digits and foreign letters in a word may stand for."""
+    if not text.isascii():
+        return [part.translate(LOOKALIKES) for part in parts if MIXED.search(part)] if MIXED.search(text) else []
+    if text.isalpha():
+        return []
+    readings = []
+    if _STYLED.search(text):
+        readings.append("".join(_PARTS.findall(text.rstrip("!").translate(_SIGNS))))
+    if _CLIPPED.search(text):
+        readings.append(parts[-1] + "g")
+    return readings + [part.translate(_DIGITS) for part in parts if _DIGIT_IN_WORD.fullmatch(part)]
 
 
 def _key(chunks: list[Chunk], words: list[tuple[str, ...]], *, inverted: bool) -> str:
@@ -145,10 +154,12 @@ def name(text: str) -> Name:
         sign = punctuation(text)
         return Name((), (), sign)
     inverted = "," in folded and chunks[-1].parts[0] in ARTICLES and len(chunks[-1].parts) == 1
-    keys = [_key(chunks, [chunk.parts for chunk in chunks], inverted=inverted)]
+    words = [chunk.parts for chunk in chunks]
+    keys = [_key(chunks, words, inverted=inverted)]
     if styled:
-        read = [chunk.readings[-1:] or chunk.parts for chunk in chunks]
-        other = _key(chunks, read, inverted=inverted)
-        if other != keys[0]:
-            keys.append(other)
-    return Name(tuple(chunks), tuple(keys))
+        keys.append(_key(chunks, [chunk.readings[-1:] or chunk.parts for chunk in chunks], inverted=inverted))
+    if len(words) > 1 and not _DROPPED.isdisjoint(words):
+        for joint in ("\0and", "\0n"):  # kept in the key, unlike a plain one
+            spelt = [(joint,) if word in _DROPPED else word for word in words]
+            keys.append(_key(chunks, spelt, inverted=inverted).replace("\0", ""))
+    return Name(tuple(chunks), tuple(dict.fromkeys(keys)))

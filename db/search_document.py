@@ -5,9 +5,11 @@ Lexemes begin with what tells them apart, and weights say where they come from (
 ========== ============================================================================================
 ``love``   a word; for scripts without spaces each pair of neighbouring characters, and the last character
 ``=key``   a whole name without spaces and leading article; with weight D, the name in Latin letters
-``~key``   a whole name without what follows it: "(Live)", "- Remastered 2009", "feat. Somebody"
+``~key``   a whole name without what follows it: "(Live)", "- Remastered 2009", "feat. Somebody";
+           each artist of a list ("Somebody; Somebody Else")
 ``2<love`` a word of a title or artist of two words, as of one and three: the names it is most of
 ``!!!!``   a name of nothing but punctuation
+``^rhcp``  the initials of an artist of three words or more
 ========== ============================================================================================
 """
 
@@ -19,7 +21,7 @@ from typing import Any, NamedTuple
 
 from db.folding import ARTICLES, LONGEST_WORD, Name, is_unspaced, name, romanized
 
-__all__ = ["LAYERS", "SearchDocument", "build", "core", "exact_key", "grams", "quoted", "size_of"]
+__all__ = ["LAYERS", "SearchDocument", "build", "core", "exact_key", "grams", "initials", "quoted", "size_of"]
 
 LAYERS = (1, 2, 3)
 
@@ -34,7 +36,9 @@ _MAY_HAVE_SUFFIX = re.compile(r"[(\[{]|\s[-\u2013\u2014]\s|\b(?:feat|ft|featurin
 
 
 _DROPPED_IN_KEYS = frozenset({"and", "n"})
-_SAME_WORDS = frozenset({"ft", "featuring", "feat", "vs", "pres", "presents"})
+_LISTED = re.compile(r"\s*;\s*|\s+/\s+")
+_FEWEST_INITIALS, _MOST_INITIALS = 3, 8
+_SAME_WORDS = frozenset({"ft", "featuring", "feat", "vs", "pres", "presents", "and", "n"})
 
 
 class SearchDocument(NamedTuple):
@@ -91,11 +95,12 @@ def core(text: str) -> str | None:
 
 
 def size_of(folded: Name) -> int:
-    """Return how many words a name has: a leading article none, a character of a script without spaces one."""
+    """Return how many words a name has: a leading article and an "and" none, a character of an unspaced script one."""
     chunks = folded.chunks
     size = len(chunks)
-    if size > 1 and chunks[0].parts[0] in ARTICLES and len(chunks[0].parts) == 1:
-        size -= 1
+    if size > 1:
+        size -= chunks[0].parts[0] in ARTICLES and len(chunks[0].parts) == 1
+        size = max(1, size - sum(chunk.parts[0] in _DROPPED_IN_KEYS and len(chunk.parts) == 1 for chunk in chunks))
     for parts, _ in chunks:
         if not parts[0].isascii() or len(parts) > 1:
             size += sum(len(part) - 1 for part in parts if is_unspaced(part))
@@ -126,21 +131,30 @@ def _positioned(folded: Name, start: int) -> list[tuple[str, int]]:
 
 def _plain_field(words: list[str], start: int, weight: str, *, layered: bool) -> _Field:
     """Return what _field returns for a name of nothing but ASCII letters and spaces: most names, in half the time."""
-    size = len(words)
-    kept = [word for word in words if word not in _DROPPED_IN_KEYS] if size > 1 else words
-    named = words
-    if size > 1 and words[0] in ARTICLES:
-        named = words[1:]
-        kept = [word for word in named if word not in _DROPPED_IN_KEYS]
-        size -= 1
-    key = exact_key("".join(kept or named))
+    named = words[1:] if len(words) > 1 and words[0] in ARTICLES else words
+    size = len(named)
+    key = exact_key("".join(named))
     literal = " ".join([f"{word}:{at}{weight}" for at, word in enumerate(words, start)])
     literal += f" '={key}':{start}{weight} "
     if layered and size in LAYERS:
         literal += " ".join([f"'{size}<{word}':{start}{weight}" for word in named]) + " "
     if weight == "B" and len(words) > 1:
-        return _Field(literal, size, size, (*words, "=" + key))
+        return _Field(literal + _initials(named), size, size, (*words, "=" + key))
     return _Field(literal, size, size, tuple(words))
+
+
+def initials(folded: Name) -> str:
+    """Return the first letters of an artist's words (``rhcp``); empty for a name of one or two, or of many."""
+    words = [chunk.parts[0] for chunk in folded.chunks]
+    if words and words[0] in ARTICLES:
+        words = words[1:]
+    letters = "".join([word[0] for word in words if word not in _DROPPED_IN_KEYS])
+    return letters if _FEWEST_INITIALS <= len(letters) <= _MOST_INITIALS and letters.isalpha() else ""
+
+
+def _initials(words: list[str]) -> str:
+    letters = "".join([word[0] for word in words])
+    return f"'^{letters}':{_ARTIST_AT}B " if _FEWEST_INITIALS <= len(letters) <= _MOST_INITIALS else ""
 
 
 def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
@@ -160,6 +174,7 @@ def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
     if layered:
         if size in LAYERS:
             named = found[1:] if found[0][0] in ARTICLES and len(found) > 1 else found
+            named = [one for one in named if one[0] not in _DROPPED_IN_KEYS] or named
             literal += [f"'{size}<{lexeme}':{start}{weight} " for lexeme, _ in named]
         kept = core(text)
         if kept is not None:
@@ -170,7 +185,17 @@ def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
         literal += _latin(text, folded, words)
     if weight == "B" and len(folded.chunks) > 1:
         words.append("=" + exact_key(folded.keys[0]))
+        literal += _several(text, folded)
     return _Field("".join(literal), size, core_size, tuple(words))
+
+
+def _several(text: str, folded: Name) -> list[str]:
+    """Return the lexemes for the artists that a name lists (``Tiësto; John Legend``), and for its initials."""
+    listed = _LISTED.split(text)
+    keys = dict.fromkeys(key for part in listed for key in name(part).keys) if len(listed) > 1 else {}
+    letters = initials(name(listed[0]) if len(listed) > 1 else folded)
+    abbreviated = [f"{quoted('^' + letters)}:{_ARTIST_AT}B "] if letters else []
+    return [f"'~{exact_key(key)}':{_ARTIST_AT}B " for key in keys] + abbreviated
 
 
 def _latin(text: str, folded: Name, words: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ CREATE TYPE search_exact AS (
 );
 CREATE TYPE search_words AS (
     asked tsquery, layers tsquery[], few boolean, words_a tsquery, words_b tsquery, words_ab tsquery, words_abc tsquery,
-    album tsquery, named tsquery, phrase tsquery, size real
+    album tsquery, named tsquery, phrase tsquery, whole tsquery, size real
 );
 CREATE TYPE search_prefix AS (
     asked tsquery, layers tsquery[], also tsquery, words_a tsquery, words_b tsquery, words_ab tsquery,
@@ -83,7 +83,8 @@ END
 $$;
 
 -- How much of the name was asked for, where all words are in it, and less where they are in "(Somebody Cover)"; less
--- again for words that only the album or the rest has. Better where the words follow each other or name the artist.
+-- again for words that only the album or the rest has. Better where the words follow each other or name the artist, and
+-- where the name has no others.
 -- Where few are expected and more are found than can be ranked, it begins anew with the likeliest.
 CREATE FUNCTION search_tier_words(
     words search_words, seen tsquery, signs tsquery, excluded tsquery, narrowed boolean, narrow search_filter,
@@ -117,6 +118,7 @@ BEGIN
                         ELSE 5000 + 500 * least(1, words.size / (title_core + artist_words)) END
                    + CASE WHEN document @@ words.phrase THEN 300 ELSE 0 END
                    + CASE WHEN document @@ words.named THEN 200 ELSE 0 END
+                   + CASE WHEN document @@ words.whole THEN 100 ELSE 0 END
                    + CASE WHEN document @@ signs THEN 95 ELSE 0 END AS points
             FROM (
                 SELECT * FROM search_branch(layers[1], seen, excluded, narrowed, narrow, cap)

@@ -176,6 +176,12 @@ The CandySkins|Submarine Song|Space I'm In|Indie|1991|MP3
 Squad Five-O|Bombs Over Broadway|Bombs Over Broadway|Punk|2000|MP3
 Yellowman|Zungguzungguguzungguzeng|Zungguzungguguzungguzeng|Reggae|1983|MP3
 Mogwai|Mogwai Fear Satan|Young Team|Post-Rock|1997|FLAC
+Twenty One Pilots|Stressed Out|Blurryface|Pop|2015|MP3
+50 Cent|In da Club|Get Rich or Die Tryin'|Hip-Hop|2003|MP3
+Bon Jovi|Livin' on a Prayer|Slippery When Wet|Rock|1986|MP3
+Joan Jett & The Blackhearts|I Love Rock 'n Roll|I Love Rock 'n Roll|Rock|1981|MP3
+Tiësto; John Legend|Summer Nights|Summer Nights|House|2016|MP3
+Prince & Parry|Sundown|Sundown|Folk|1990|MP3
 """.strip()
 
 
@@ -238,6 +244,22 @@ FIRST = [
     Sought("yellow man", "Yellowman", match="exact"),
     Sought("saint saens", "Camille Saint-Saëns", "Le cygne"),
     Sought("op 67", "Ludwig van Beethoven", "Symphony No. 5"),
+    Sought("gunsnroses", "Guns N' Roses", match="exact"),
+    Sought("simonandgarfunkel", "Simon & Garfunkel", match="exact"),
+    Sought("i love rocknroll", "Joan Jett", "I Love Rock", "exact"),
+    Sought("living on a prayer", "Bon Jovi", "Livin'", "exact"),
+    Sought("die trying", "50 Cent"),
+    Sought("joan jett & the black hearts", "Joan Jett", match="exact"),
+    # Several artists, initials, numbers as words
+    Sought("tiesto", "Tiësto; John Legend", match="exact"),
+    Sought("john legend", "Tiësto; John Legend", match="exact"),
+    Sought("parry and prince", "Prince & Parry", match="words"),
+    Sought("rhcp", "Red Hot Chili Peppers", match="fuzzy"),
+    Sought("csny", "Crosby, Stills, Nash & Young", match="fuzzy"),
+    Sought("21 pilots", "Twenty One Pilots", match="fuzzy"),
+    Sought("fifty cent", "50 Cent", match="fuzzy"),
+    Sought("blink one eighty two", "blink-182", match="fuzzy"),
+    Sought("ninety nine problems", "Jay-Z", "99 Problems", "fuzzy"),
     # Names of nothing but punctuation
     Sought("!!!", "!!!", match="exact"),
     Sought("+/-", "+/-", match="exact"),

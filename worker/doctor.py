@@ -13,6 +13,7 @@ from db.dsn import redacted
 from db.errors import MusicLibraryError
 from db.pool import DatabasePool
 from db.read import diagnosis
+from db.read.search_lag import read_model_lag
 from worker.broker import is_redis, transport_options
 from worker.health import ask_broker, ask_database
 from worker.settings import Settings
@@ -75,6 +76,8 @@ def _database(settings: Settings) -> Iterator[Finding]:
         server = diagnosis.describe_server(conn)
         extensions = diagnosis.installed_extensions(conn)
         indexes = diagnosis.indexes(conn)
+        pending = migrate.pending(url)
+        lag = None if pending else read_model_lag(conn)
     yield _judged(
         "database.version", f"PostgreSQL {server.shown}", good=server.version >= _OLDEST_POSTGRES,
         advice="upgrade to PostgreSQL 14 or later",
@@ -97,7 +100,6 @@ def _database(settings: Settings) -> Iterator[Finding]:
         otherwise="warning",
         advice="that is a superuser: connect as tonearm_worker instead (deploy/postgres/roles.sql)",
     )  # fmt: skip
-    pending = migrate.pending(url)
     yield _judged(
         "database.migrations", f"pending: {', '.join(pending)}" if pending else "none is pending", good=not pending,
         advice="run `tonearm migrate`",
@@ -114,6 +116,14 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _judged(
             "database.indexes", "; ".join(said) or f"{len(indexes)}, all valid", good=not said,
             advice="make what is missing as the migrations do; REINDEX INDEX CONCURRENTLY what is invalid",
+        )  # fmt: skip
+    if lag:
+        said = [f"{lag.missing:,} completed tracks are missing from it"] if lag.missing else []
+        said += [f"{lag.outdated:,} are as an older version folded them"] if lag.outdated else []
+        yield _judged(
+            "database.read_model", "; ".join(said) or f"has every track, folding version {lag.folding_version}",
+            good=not said, otherwise="warning",
+            advice="run `tonearm reindex`: searches do not find the former, and the latter only as they were",
         )  # fmt: skip
 
 

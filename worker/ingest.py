@@ -44,10 +44,11 @@ class Work(NamedTuple):
 
 
 class Outcome:
-    """What became of a batch of events: counts by what happened, and what is to be tried again."""
+    """What became of a batch of events: counts by what happened, why attempts failed, and what is to be tried again."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
+        self.failures: list[str] = []
         self.retries: list[Retry] = []
 
     def count(self, what: str, number: int = 1) -> None:
@@ -57,6 +58,7 @@ class Outcome:
 
     def add(self, other: "Outcome") -> None:
         """Add another outcome to this one."""
+        self.failures += other.failures
         self.retries += other.retries
         for what, number in other.counts.items():
             self.count(what, number)
@@ -252,6 +254,7 @@ class Ingestor:
             if delay is not None:
                 outcome.retries.append(Retry(event, delay, attempt, f"{code}: {message}"))
             outcome.count("failed")
+            outcome.failures.append(f"attempt {attempt}: {code}: {message}")
             log.error(
                 "attempt_failed",
                 audio_id=event.audio_id,

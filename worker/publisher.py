@@ -3,7 +3,7 @@
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from itertools import islice
 from types import TracebackType
@@ -163,8 +163,13 @@ class Publisher:
         while batch := [_parse(_plain(event)) for event in islice(coming, batch_size)]:
             yield from self.publish_parsed(batch)
 
-    def publish_parsed(self, events: Sequence[Event | InvalidEventError]) -> list[Receipt]:
-        """Publish one batch that was parsed already: the errors in it are kept among the rejected events."""
+    def publish_parsed(
+        self, events: Sequence[Event | InvalidEventError], *, also: Callable[[Connection], None] | None = None
+    ) -> list[Receipt]:
+        """Publish one batch that was parsed already: the errors in it are kept among the rejected events.
+
+        ``also`` is run in the transaction that stores the events (a durable publisher's only).
+        """
         self._reopen_after_fork()
         good = {event.event_id: event for event in events if isinstance(event, Event)}
         bad = [error for error in events if isinstance(error, InvalidEventError)]
@@ -174,6 +179,8 @@ class Publisher:
                 new = inbox.store_events(conn, (event.inbox_row() for event in good.values())) if good else set()
                 if bad:
                     inbox.reject(conn, [(error.raw, error.reasons) for error in bad])
+                if also is not None:
+                    also(conn)
         enqueued = self._enqueue([good[event_id] for event_id in good if event_id in new])
         return [
             Receipt(

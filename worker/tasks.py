@@ -20,12 +20,12 @@ log = structlog.get_logger()
 
 
 class AttemptFailedError(Exception):
-    """An attempt failed and will be retried: what Flower shows of it."""
+    """An attempt failed, for good or until it is retried: what Flower shows of it."""
 
 
-@shared_task(bind=True, name=PROCESSED, max_retries=None)
+@shared_task(bind=True, name=PROCESSED, max_retries=None, throws=(AttemptFailedError,))
 def audio_processed(self: Task, *args: Any, **kwargs: Any) -> dict[str, int]:
-    """Apply one event."""
+    """Apply one event. A task whose attempt failed ends as RETRY or FAILURE; the track's own state says the same."""
     raw = args[0] if len(args) == 1 and not kwargs else {"args": args, "kwargs": kwargs}
     ids = {key: raw[key] for key in ("audio_id", "event_id") if raw.get(key)} if isinstance(raw, dict) else {}
     with structlog.contextvars.bound_contextvars(task_id=self.request.id, **ids):
@@ -33,6 +33,8 @@ def audio_processed(self: Task, *args: Any, **kwargs: Any) -> dict[str, int]:
         for retry in outcome.retries:
             if retry.delay <= RETRIES_IN_MEMORY_SECONDS:
                 raise self.retry(args=[retry.event.as_sent()], kwargs={}, countdown=retry.delay, exc=_reason(retry))
+        if outcome.failures:
+            raise AttemptFailedError(outcome.failures[0])
         if "applied" not in outcome.counts:  # then the attempt has said so
             log.info("event_settled", **outcome.counts)
         return outcome.counts

@@ -7,11 +7,12 @@ from functools import lru_cache
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from db.folding import ARTICLES, Name, fold, name
+from db.folding import ARTICLES, Name, fold, name, romanized
+from db.numbers import in_digits, in_words
 from db.query_language import Query
 from db.read.search_plan import spans
-from db.read.spelling import LookUp, Spelling, spellings, trigrams
-from db.search_document import LAYERS, core, exact_key
+from db.read.spelling import LookUp, Spelling, distance, spellings, trigrams
+from db.search_document import LAYERS, core, exact_key, initials
 from db.statements import Row
 from db.tsquery import all_of, any_of, key_query, lexeme
 
@@ -23,6 +24,11 @@ _LONG = 4
 _IGNORED = frozenset({"the", "a", "an", "and", "n"})
 _MOST_WORDS = 8
 _SHORTEST_NAME = 2
+_FEWEST_INITIALS = 3
+_ABBREVIATED = 0.9
+_SAME, _CORRECTED, _SAID, _PART = 0.95, 0.9, 0.85, 0.75
+"""How far to trust that this was meant: the text without its accidents, corrected, said otherwise, a part of it."""
+_CLOSE, _LONGEST_COMPARED = 0.55, 60
 _MOST_POINTS = 2499
 _SEPARATORS = re.compile(
     r"\s*[/;,|+_]\s*|\s+[-\u2013\u2014&x]\s+|\s+(?:and|vs|versus|with|feat|ft|f|pres|presents|featuring)\b\.?\s*",
@@ -33,14 +39,14 @@ _MISREAD = ("cp1252", "latin-1", "cp1251")
 
 
 class Guess(NamedTuple):
-    """What may have been meant: other readings of the text, what words may stand for, and where to look."""
+    """What may have been meant: other readings of the text and how far to trust them, other words, where to look."""
 
-    readings: tuple[str, ...]
+    readings: dict[str, float]
     corrections: dict[str, list[Spelling]]
     branches: tuple[str, ...]
 
 
-def _readings(text: str) -> list[str]:
+def _readings(text: str) -> dict[str, float]:
     """Return what else the text may say: decoded, split, turned round, without what surrounds the name."""
     found = [text.replace("_", " ")]
     for encoding in _MISREAD:
@@ -57,7 +63,10 @@ def _readings(text: str) -> list[str]:
     if comma:
         found.append(f"{first} {last}")
     found += _SEPARATORS.split(unicodedata.normalize("NFKC", text))
-    return [reading for reading in dict.fromkeys(part.strip() for part in found) if reading and reading != text]
+    readings = {part.strip(): _SAME if len(part) > _WHOLE * len(text) else _PART for part in found}
+    for said in (in_digits(text), in_words(text), "" if text.isascii() else _latin(text)):
+        readings.setdefault(said, _SAID)
+    return {reading: trust for reading, trust in readings.items() if reading and reading != text}
 
 
 def _words(query: Query) -> list[str]:
@@ -81,24 +90,24 @@ def guess(query: Query, look_up: LookUp) -> Guess | None:
     meant = {word: any_of([lexeme(word), *(lexeme(near.word) for near in corrections.get(word, []))]) for word in words}
     readings = _readings(query.text)
     names = [folded for folded in map(name, readings) if folded.keys]
-    readings += _corrected(words, corrections)
+    readings |= dict.fromkeys(_corrected(words, corrections), _CORRECTED)
     branches = [
-        any_of(lexeme(near.word) for near in corrections.get(key, [])),
+        any_of([*(lexeme(near.word) for near in corrections.get(key, [])), *_abbreviated(words)]),
         any_of([key_query(names), key_query(names, kind="~")]) if names else "",
         all_of(meant[word] for word in words) if len(words) > 1 else _short_names(words[0], corrections),
         any_of(all_of(map(lexeme, _all_words(folded))) for folded in names),
         any_of(lexeme("=" + exact_key(key), "B") for key in spans(_parted(query)) if len(key) > _SHORTEST_NAME),
         *_parts(words, meant, corrections),
     ]
-    return Guess(tuple(readings), corrections, tuple(branch for branch in branches if branch))
+    return Guess(readings, corrections, tuple(branch for branch in branches if branch))
 
 
-def _corrected(words: Sequence[str], corrections: dict[str, list[Spelling]]) -> list[str]:
+def _corrected(words: Sequence[str], corrections: dict[str, list[Spelling]]) -> tuple[str, ...]:
     """Return the text with its words replaced by what they may mean: a lone word by each, several by the nearest."""
     if len(words) == 1:
-        return [near.word for near in corrections.get(words[0], [])]
+        return tuple(near.word for near in corrections.get(words[0], []))
     nearest = [next((near.word for near in corrections.get(word, [])), word) for word in words]
-    return [" ".join(nearest)] if nearest != list(words) else []
+    return (" ".join(nearest),) if nearest != list(words) else ()
 
 
 def _parted(query: Query) -> list[str]:
@@ -123,6 +132,10 @@ def _parts(words: Sequence[str], meant: dict[str, str], corrections: dict[str, l
     return [left_out, pairs]
 
 
+def _abbreviated(words: Sequence[str]) -> list[str]:
+    return [lexeme("^" + words[0], "B")] if len(words) == 1 and len(words[0]) >= _FEWEST_INITIALS else []
+
+
 def _short_names(word: str, corrections: dict[str, list[Spelling]]) -> str:
     """Return the query for short names with what a lone word may mean: it may mean a word that too many tracks have."""
     near = [spelling.word for spelling in corrections.get(word, [])]
@@ -136,25 +149,29 @@ def _near(word: str, corrections: dict[str, list[Spelling]]) -> list[str]:
 
 
 class Likeness:
-    """How like what was typed names are: the text itself, or for a little less one of its other readings.
+    """How like what was typed names are: the text itself, for a little less one of its other readings, or corrected.
 
-    Measured by Dice's coefficient over their trigrams and pairs of letters.
+    Measured by Dice's coefficient over their trigrams and pairs of letters, or by slips where these are few.
     """
 
-    def __init__(self, query: Query, readings: Sequence[str]) -> None:
-        asked: dict[str, float] = {}
-        for text in (query.text, *readings):
-            trust = 1.0 if text == query.text else 0.95 if len(text) > _WHOLE * len(query.text) else 0.75
+    def __init__(self, query: Query, meant: Guess) -> None:
+        asked = {_plain(query.text): 1.0}
+        for text, trust in meant.readings.items():
             plain = _plain(text)
             asked[plain] = max(trust, asked.get(plain, 0.0))
-        grams = [(trust, trigrams(plain)) for plain, trust in asked.items()]
-        self._asked = sorted([(trust, parts, len(parts)) for trust, parts in grams if parts], key=lambda one: -one[0])
+        grams = [(trust, plain, trigrams(plain)) for plain, trust in asked.items() if plain]
+        self._asked = sorted(grams, key=lambda one: -one[0])
         self._known: dict[str, float] = {}
+        self._letters = query.name.keys[0] if len(query.name.chunks) == 1 else ""
 
     def points(self, row: Row) -> int:
         """Return how like it a track's names are, from 0 to 2499; 0 for what nobody would call alike."""
         title, artist = _plain(row["title"]), _plain(row["artist"] or "")
         best = max(self._of(artist), self._of(title), self._of(f"{artist} {title}"))
+        if best < _ABBREVIATED and self._letters and initials(name(row["artist"] or "")) == self._letters:
+            best = _ABBREVIATED
+        if best < _LEAST_ALIKE and not f"{artist}{title}".isascii():
+            best = max(self._of(_latin(row["artist"] or "")), self._of(_latin(row["title"])))
         return int(_MOST_POINTS * best) if best >= _LEAST_ALIKE else 0
 
     def _of(self, known: str) -> float:
@@ -162,11 +179,14 @@ class Likeness:
         if best is None:
             best = _LEAST_ALIKE / 2
             parts = trigrams(known)
-            size = len(parts)
-            for trust, asked, length in self._asked:
+            for trust, text, asked in self._asked:
                 # No more can be alike than the smaller of the two has; most are told apart by that alone.
-                if 2 * trust * min(size, length) > best * (size + length):
-                    best = max(best, 2 * trust * len(parts & asked) / (size + length))
+                size = len(parts) + len(asked)
+                if 2 * trust * min(len(parts), len(asked)) > best * size:
+                    like = 2 * len(parts & asked) / size
+                    if _CLOSE < like < 1 and len(known) <= _LONGEST_COMPARED:
+                        like = max(like, 1 - distance(known, text) / max(len(known), len(text)))
+                    best = max(best, trust * like)
             self._known[known] = best
         return best
 
@@ -175,6 +195,11 @@ class Likeness:
 def _plain(text: str) -> str:
     words = [part for chunk in name(text).chunks for part in chunk.parts]
     return " ".join([word for word in words if word not in _IGNORED] or words) or fold(text)
+
+
+@lru_cache(maxsize=8192)
+def _latin(text: str) -> str:
+    return " ".join(part for chunk in romanized(text) for part in chunk[1:] or chunk)
 
 
 def understood(found: Guess) -> dict[str, Any]:

@@ -86,7 +86,9 @@ def plan(query: Query, filtered: str, known: Frequencies) -> Plan:
     prefix = _prefix(query, filtered, named, known)
     seen = any_of([exact.asked or "", asked or "", groups_query(groups, prefix=True) if prefix else ""])
     few = known.expected(groups) <= FEW
-    return Plan(exact, Words(asked, layers, few, a, b, ab, abc, album, named, phrase, _size(query)), prefix, seen)
+    return Plan(
+        exact, Words(asked, layers, few, a, b, ab, abc, album, named, phrase, _whole(query), _size(query)), prefix, seen
+    )
 
 
 def _exact(query: Query, filtered: str, phrase: str | None) -> Exact:
@@ -102,6 +104,15 @@ def _exact(query: Query, filtered: str, phrase: str | None) -> Exact:
     bare = query.text.translate(_SIGNS) if query.text.lower() != query.text else None
     asked = all_of([asked, filtered]) if asked else ""
     return Exact(_or_null(asked), key_a, key_b, core_a, core_b, phrase, query.text, bare)
+
+
+def _whole(query: Query) -> str | None:
+    """Return the query for titles and artists that have all the words in any order, and no others."""
+    groups = [group for group in query.required if not _is_article(group)]
+    size = sum(size_of(group[0].name) for group in groups)
+    if size not in LAYERS or len(groups) == 1:
+        return None
+    return any_of(groups_query(groups, weight, f"{size}<") for weight in "AB")
 
 
 def _size(query: Query) -> int:

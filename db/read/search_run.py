@@ -158,7 +158,7 @@ class _Run:
         capped = len(rows) >= _FUZZY_CAP
         self.found.tiers.append(TierRun("fuzzy", meant.branches, len(rows), capped, time.monotonic() - began))
         self.found.total_is_exact &= not capped
-        self._rank(rows, search_fuzzy.Likeness(self.query, meant.readings))
+        self._rank(rows, search_fuzzy.Likeness(self.query, meant))
 
     def _rank(self, rows: Sequence[Row], likeness: search_fuzzy.Likeness) -> None:
         """Keep the rows that are like what was typed, and of those the ones of this page."""

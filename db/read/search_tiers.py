@@ -33,6 +33,7 @@ class Words(NamedTuple):
     album: str | None
     named: str | None
     phrase: str | None
+    whole: str | None
     size: int
 
 

@@ -11,17 +11,18 @@ SELECT pg_relation_size('audio_track_history') / current_setting('block_size')::
 
 -- name: prune_events
 -- Forget events that were settled long ago; not those that `tonearm retry` would apply again.
-DELETE FROM audio_events e
-WHERE e.ctid >= %(first)s::tid AND e.ctid < %(last)s::tid
-  AND e.settled_at < %(before)s AND e.received_at < %(before)s
-  AND NOT EXISTS (
-      SELECT FROM audio_tracks t
-      WHERE t.id = e.audio_id AND t.status <> 'COMPLETED' AND t.current_event_id = e.event_id
-  );
+WITH gone AS (
+    DELETE FROM audio_events e
+    WHERE e.ctid >= %(first)s::tid AND e.ctid < %(last)s::tid
+      AND e.settled_at < %(before)s AND e.received_at < %(before)s
+      AND NOT EXISTS (
+          SELECT FROM audio_tracks t
+          WHERE t.id = e.audio_id AND t.status <> 'COMPLETED' AND t.current_event_id = e.event_id
+      )
+    RETURNING 1
+)
+SELECT count(*) AS rows FROM gone;
 
 -- name: prune_history
 -- Forget what happened long ago to tracks that are COMPLETED or gone; the others keep their whole story.
-DELETE FROM audio_track_history h
-WHERE h.ctid >= %(first)s::tid AND h.ctid < %(last)s::tid
-  AND h.at < %(before)s
-  AND NOT EXISTS (SELECT FROM audio_tracks t WHERE t.id = h.audio_id AND t.status <> 'COMPLETED');
+SELECT prune_track_history(%(first)s::tid, %(last)s::tid, %(before)s) AS rows;

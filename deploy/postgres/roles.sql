@@ -4,7 +4,8 @@
 --     psql --set ON_ERROR_STOP=1 --dbname tonearm --file deploy/postgres/roles.sql
 --
 -- tonearm_owner   owns the tables and runs the migrations; nothing that serves runs as it
--- tonearm_worker  reads and writes rows: workers, publishers, the sweeper; cannot drop, truncate or alter
+-- tonearm_worker  reads and writes rows: workers, publishers, the sweeper; cannot drop, truncate or alter, and cannot
+--                 change or remove a line of the history
 -- tonearm_reader  only selects: search services, dashboards
 --
 -- Passwords are not set here. Set them with psql's \password, which sends only a hash.
@@ -55,6 +56,15 @@ END
 $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tonearm_worker;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO tonearm_worker;
+-- The audit trail is append-only for workers: what is long past goes through a function of the owner's.
+DO $$
+BEGIN
+    IF to_regprocedure('prune_track_history(tid, tid, timestamptz)') IS NOT NULL THEN
+        REVOKE UPDATE, DELETE ON audio_track_history FROM tonearm_worker;
+        GRANT EXECUTE ON FUNCTION prune_track_history TO tonearm_worker;
+    END IF;
+END
+$$;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO tonearm_reader;
 
 -- … and what migrations will make.

@@ -48,13 +48,15 @@ def wait_for(condition: Callable[[], T], timeout: float, what: str) -> T:
 class Worker:
     """A worker in a process group of its own."""
 
-    def __init__(self, name: str, env: dict[str, str], log: Path, app: str, concurrency: int = 2) -> None:
+    def __init__(
+        self, name: str, env: dict[str, str], log: Path, app: str, concurrency: int = 2, code: Path = ROOT
+    ) -> None:
         self.name, self.log = name, log
         command = [sys.executable, "-m", "celery", "-A", app, "worker", "-l", "INFO"]
         command += ["-c", str(concurrency), "-n", f"{name}@%h"]
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                command, env=env, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
+                command, env=env, cwd=code, stdin=subprocess.DEVNULL, stdout=output, stderr=output, process_group=0
             )
 
     @property
@@ -175,23 +177,27 @@ class Stage:
         }
         return {**os.environ, **ours, **self._settings}
 
-    def start_worker(self, *, ready: bool = True, concurrency: int = 2) -> Worker:
+    def start_worker(self, *, ready: bool = True, concurrency: int = 2, code: Path = ROOT) -> Worker:
+        """Start a worker, of the checkout ``code``."""
         self._count += 1
         name = f"w{self._count}"
-        worker = Worker(name, self.environment, self.home / f"{name}.log", self._app, concurrency)
+        environment = self.environment | {"PYTHONPATH": str(code)}
+        worker = Worker(name, environment, self.home / f"{name}.log", self._app, concurrency, code)
         self.workers.append(worker)
         if ready:
             worker.wait_ready()
         return worker
 
-    def start_publisher(self, seed: int, part: int, count: int, rate: float) -> "subprocess.Popen[str]":
+    def start_publisher(
+        self, seed: int, part: int, count: int, rate: float, *, code: Path = ROOT
+    ) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "tests.faults.load", f"--seed={seed}", f"--part={part}"]
         command += [f"--count={count}", f"--rate={rate}"]
         with (self.home / f"publisher{part}.log").open("ab") as log:
             return subprocess.Popen(
                 command,
-                env=self.environment,
-                cwd=ROOT,
+                env=self.environment | {"PYTHONPATH": str(code)},
+                cwd=code,
                 text=True,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,

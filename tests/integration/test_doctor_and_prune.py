@@ -1,11 +1,14 @@
 """`tonearm health`, `doctor` and `prune`, as an operator runs them."""
 
 from contextlib import closing
+from uuid import uuid4
 
 import pytest
 import redis
 
+from db import save_audio_metadata_batch
 from db.statements import fetch_all, run
+from db.write.reindex import reindex
 from tests.programs import Programs
 from worker.doctor import examine, expected_indexes
 from worker.settings import Settings
@@ -41,6 +44,24 @@ def test_a_database_that_was_never_migrated_is_a_problem_and_says_what_to_do(emp
     finding = found(Settings(database_url=empty_database_url, broker_url=broker_url), "database.migrations")
     assert finding.level == "problem"
     assert "tonearm migrate" in finding.advice
+
+
+def test_a_read_model_that_is_behind_is_a_warning_that_says_by_how_much(settings, conn):
+    assert found(settings, "database.read_model").level == "ok"
+    save_audio_metadata_batch(
+        conn,
+        [{"audio_id": uuid4(), "metadata": {"title": f"Song {n}"}, "audio_path": "gs://b/a.mp3"} for n in range(3)],
+    )
+    run(conn, "DELETE FROM track_search WHERE title = 'Song 0'")
+    run(conn, "UPDATE track_search SET folding_version = 0 WHERE title = 'Song 1'")
+    conn.commit()
+    finding = found(settings, "database.read_model")
+    assert finding.level == "warning"
+    assert "1 completed tracks are missing" in finding.found
+    assert "1 are as an older version" in finding.found
+    assert "tonearm reindex" in finding.advice
+    assert reindex(conn) == 2
+    assert found(settings, "database.read_model").level == "ok"
 
 
 def test_a_broker_that_may_evict_is_a_problem_and_one_without_a_log_a_warning(database_url, broker_server):

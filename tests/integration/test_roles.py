@@ -1,6 +1,7 @@
 """The three roles of deploy/postgres/roles.sql, on a real database: what each may do, and what it may not."""
 
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -12,6 +13,7 @@ from psycopg2 import errors
 from db import DatabasePool, save_audio_metadata
 from db.migrate import migrate
 from db.read.search import search_audio_tracks
+from db.write.pruning import prune
 from worker.doctor import examine
 from worker.settings import Settings
 
@@ -64,6 +66,31 @@ def test_the_worker_writes_tracks_and_cannot_change_or_empty_the_schema(url, bro
     refused(worker, "CREATE TABLE mine (x integer)")
     findings = examine(Settings(database_url=worker, broker_url=broker_url))
     assert [found for found in findings if found.about.startswith("database.") and found.level == "warning"] == []
+
+
+def test_the_worker_adds_to_the_history_and_cannot_rewrite_or_forget_it(url):
+    worker = as_role(url, "tonearm_worker")
+    with closing(DatabasePool(worker, min_size=1, application_name="somebody")) as pool:
+        with pool.transaction() as conn:
+            save_audio_metadata(conn, uuid4(), *TRACK)
+        refused(worker, "UPDATE audio_track_history SET worker = 'nobody'")
+        refused(worker, "DELETE FROM audio_track_history")
+        refused(as_role(url, "tonearm_reader"), "SELECT prune_track_history('(0,0)', '(9,0)', now())")
+
+        def lines():
+            with closing(psycopg2.connect(url)) as admin, admin.cursor() as cursor:
+                cursor.execute("SELECT count(*) FROM audio_track_history")
+                return cursor.fetchone()[0]
+
+        before = lines()
+        assert before > 0
+        assert [
+            step.rows for step in prune(pool, datetime.now(UTC) + timedelta(days=1)) if step.table == "history"
+        ] == [0]
+        with closing(psycopg2.connect(url)) as admin, admin, admin.cursor() as cursor:
+            cursor.execute("UPDATE audio_track_history SET at = at - interval '91 days'")
+        assert sum(step.rows for step in prune(pool, datetime.now(UTC) - timedelta(days=90))) == before
+        assert lines() == 0
 
 
 def test_the_reader_searches_and_changes_nothing(url):
