@@ -3,14 +3,19 @@ ARG PYTHON_IMAGE=python:3.13-slim-trixie
 
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
+# Nothing is installed whose hash is not in a lock file, and nothing is built but our own wheel.
+COPY requirements-build.lock requirements.lock ./
 # Without pip inside: the environment that goes into the final image holds nothing that can install.
-RUN python3 -m venv --without-pip /opt/tonearm
-COPY constraints.txt pyproject.toml README.md LICENSE ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m venv --without-pip /opt/tonearm \
+ && python3 -m pip --python /opt/tonearm/bin/python install --quiet --only-binary :all: --require-hashes --requirement requirements.lock \
+ && python3 -m pip install --quiet --only-binary :all: --require-hashes --requirement requirements-build.lock
+COPY pyproject.toml README.md LICENSE ./
 COPY db db
 COPY migrations migrations
 COPY worker worker
-RUN --mount=type=cache,target=/root/.cache/pip \
-    python3 -m pip --python /opt/tonearm/bin/python install --quiet --constraint constraints.txt .
+RUN python3 -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /wheels . \
+ && python3 -m pip --python /opt/tonearm/bin/python install --quiet --no-deps --no-index /wheels/*.whl
 
 FROM ${PYTHON_IMAGE}
 RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tonearm

