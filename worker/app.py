@@ -3,11 +3,12 @@
 import sys
 from typing import Any, Final
 
+import billiard.pool
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging, worker_process_init, worker_process_shutdown
 from kombu.entity import Exchange, Queue
 
-from worker import heartbeat, metrics, process, sweeper
+from worker import heartbeat, metrics, monitoring, process, sweeper
 from worker.broker import SOCKET_SECONDS, transport_options
 from worker.hooks import HookError
 from worker.settings import Settings
@@ -73,6 +74,7 @@ def create_app(settings: Settings | None = None) -> Celery:
     app.steps["worker"].add(sweeper.SweeperStep)
     app.steps["worker"].add(metrics.MetricsStep)
     app.steps["consumer"].add(heartbeat.HeartbeatStep)
+    app.steps["consumer"].add(monitoring.EventsPaceStep)
     return app
 
 
@@ -92,6 +94,9 @@ def _load_hooks(**_: Any) -> None:
 
 @worker_process_init.connect
 def _open_process(**_: Any) -> None:
+    # When a worker stops, Celery forgets the jobs of which it has not yet read that a process took them. Such a process
+    # would wait for 30 s for its answer to be read; the message comes again anyway, and finds its event applied.
+    billiard.pool.GUARANTEE_MESSAGE_CONSUMPTION_RETRY_LIMIT = 10
     process.ingestor()
 
 

@@ -48,7 +48,7 @@ class Outcome:
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = {}
-        self.failures: list[str] = []
+        self.failures: dict[UUID, str] = {}
         self.retries: list[Retry] = []
 
     def count(self, what: str, number: int = 1) -> None:
@@ -58,7 +58,7 @@ class Outcome:
 
     def add(self, other: "Outcome") -> None:
         """Add another outcome to this one."""
-        self.failures += other.failures
+        self.failures |= other.failures
         self.retries += other.retries
         for what, number in other.counts.items():
             self.count(what, number)
@@ -250,11 +250,12 @@ class Ingestor:
         if self._hooks:
             self._hooks.failed(((work.event, work.attempt) for work in batch), due, code, message)
         for event, attempt, _ in batch:
+            reason = f"attempt {attempt}: {code}: {message}"
             delay = failures[event.audio_id].retry_after if due.get(event.audio_id) else None
             if delay is not None:
-                outcome.retries.append(Retry(event, delay, attempt, f"{code}: {message}"))
+                outcome.retries.append(Retry(event, delay, attempt, reason))
             outcome.count("failed")
-            outcome.failures.append(f"attempt {attempt}: {code}: {message}")
+            outcome.failures[event.event_id] = reason
             log.error(
                 "attempt_failed",
                 audio_id=event.audio_id,

@@ -24,6 +24,10 @@ _FIRST_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 2.0
 
 
+class AttemptFailedError(Exception):
+    """An attempt failed, for good or until it is retried: what Flower shows of it."""
+
+
 def classify(error: BaseException) -> ErrorClass:
     """Say what kind of error this is (docs/architecture.md, error classes)."""
     if isinstance(error, MusicLibraryError) and error.retryable:

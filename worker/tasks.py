@@ -1,40 +1,53 @@
 """Celery tasks: parse, call ingest, map errors to retry or reject; nothing else."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
 import structlog
 from celery import Task, shared_task
 from celery.exceptions import Reject
 from kombu.exceptions import OperationalError
+from kombu.serialization import loads
 
 from db.errors import MusicLibraryError
 from db.write.transitions import RETRIES_IN_MEMORY_SECONDS
 from worker import process
-from worker.events import BATCH_MAX
+from worker.coalescing import Message, Together
+from worker.events import BATCH_MAX, InvalidEventError, parse_event
 from worker.ingest import Outcome, Retry
 from worker.messages import PROCESSED, PROCESSED_BATCH, STORED
-from worker.retry import classify, error_code
+from worker.retry import AttemptFailedError, classify, error_code
 
 log = structlog.get_logger()
 
-
-class AttemptFailedError(Exception):
-    """An attempt failed, for good or until it is retried: what Flower shows of it."""
+_JSON = frozenset({"application/json"})
 
 
-@shared_task(bind=True, name=PROCESSED, max_retries=None, throws=(AttemptFailedError,))
+@shared_task(
+    bind=True,
+    name=PROCESSED,
+    max_retries=None,
+    throws=(AttemptFailedError,),
+    Strategy="worker.coalescing:strategy",
+)
 def audio_processed(self: Task, *args: Any, **kwargs: Any) -> dict[str, int]:
-    """Apply one event. A task whose attempt failed ends as RETRY or FAILURE; the track's own state says the same."""
-    raw = args[0] if len(args) == 1 and not kwargs else {"args": args, "kwargs": kwargs}
+    """Apply one event: one whose message comes again, or could not go with others (apply_together).
+
+    A task whose attempt failed ends as RETRY or FAILURE; the track's own state says the same.
+    """
+    raw = _event_in(args, kwargs)
     ids = {key: raw[key] for key in ("audio_id", "event_id") if raw.get(key)} if isinstance(raw, dict) else {}
     with structlog.contextvars.bound_contextvars(task_id=self.request.id, **ids):
         outcome = _ingest(self, [raw])
         for retry in outcome.retries:
             if retry.delay <= RETRIES_IN_MEMORY_SECONDS:
-                raise self.retry(args=[retry.event.as_sent()], kwargs={}, countdown=retry.delay, exc=_reason(retry))
+                raise self.retry(
+                    args=[retry.event.as_sent()], kwargs={}, countdown=retry.delay, exc=AttemptFailedError(retry.error)
+                )
         if outcome.failures:
-            raise AttemptFailedError(outcome.failures[0])
+            raise AttemptFailedError(*outcome.failures.values())
         if "applied" not in outcome.counts:  # then the attempt has said so
             log.info("event_settled", **outcome.counts)
         return outcome.counts
@@ -49,11 +62,58 @@ def audio_processed_batch(self: Task, *args: Any, **kwargs: Any) -> dict[str, in
     with structlog.contextvars.bound_contextvars(task_id=self.request.id):
         for start in range(0, len(raws), BATCH_MAX):
             totals.add(_ingest(self, raws[start : start + BATCH_MAX]))
-        for retry in totals.retries:
-            if retry.delay <= RETRIES_IN_MEMORY_SECONDS:
-                _retry_alone(retry)
+        _retry_alone(totals.retries)
         log.info("batch_settled", events=len(raws), **totals.counts)
         return totals.counts
+
+
+def apply_together(messages: Sequence[Message]) -> Together:
+    """Apply the events of messages that came one by one as a batch: what audio_processed does with most of them."""
+    raws: dict[int, object] = {}
+    for position, message in enumerate(messages):
+        with contextlib.suppress(Exception):  # who cannot be read goes alone, and fails as such a message does
+            args, kwargs, _ = loads(message.body, message.content_type, message.content_encoding, accept=_JSON)
+            raws[position] = _event_in(args, kwargs)
+    try:
+        outcome = process.ingestor().ingest(
+            raws.values(), stored=all(messages[position].headers.get(STORED) for position in raws)
+        )
+    except Exception as error:
+        returned = isinstance(error, MusicLibraryError) and classify(error) == "transient"
+        log.warning(
+            "messages_returned" if returned else "messages_go_alone",
+            messages=len(messages),
+            error_code=error_code(error),
+            exc_info=None if returned else error,
+            error=str(error),
+        )
+        return Together(error_code(error), alone=tuple(range(len(messages))), returned=returned)
+    _retry_alone(outcome.retries)
+    again = {retry.event.event_id for retry in outcome.retries if retry.delay <= RETRIES_IN_MEMORY_SECONDS}
+    log.info("messages_settled", messages=len(messages), **outcome.counts)
+    return Together(
+        outcome.counts,
+        alone=tuple(position for position in range(len(messages)) if position not in raws),
+        failed=tuple(
+            (position, outcome.failures[event_id], event_id in again)
+            for position, raw in (raws.items() if outcome.failures else ())
+            if (event_id := _id_of(raw)) in outcome.failures
+        ),
+    )
+
+
+audio_processed.together = apply_together
+
+
+def _event_in(args: Sequence[Any], kwargs: Mapping[str, Any]) -> object:
+    return args[0] if len(args) == 1 and not kwargs else {"args": args, "kwargs": kwargs}
+
+
+def _id_of(raw: object) -> UUID | None:
+    try:
+        return parse_event(raw).event_id
+    except InvalidEventError:
+        return None
 
 
 def _ingest(task: Task, raws: Sequence[object]) -> Outcome:
@@ -84,14 +144,13 @@ def _surprised(task: Task, raws: Sequence[object], error: Exception) -> Outcome:
     return ingestor.give_up(raws, f"{error_code(error)}: {error}")
 
 
-def _reason(retry: Retry) -> AttemptFailedError:
-    return AttemptFailedError(f"attempt {retry.attempt}: {retry.error}")
-
-
-def _retry_alone(retry: Retry) -> None:
-    try:
-        audio_processed.apply_async(
-            args=[retry.event.as_sent()], countdown=retry.delay, retries=retry.attempt, headers={STORED: True}
-        )
-    except OperationalError as error:
-        log.warning("retry_left_to_sweeper", event_id=retry.event.event_id, error=str(error))
+def _retry_alone(retries: Sequence[Retry]) -> None:
+    for retry in retries:
+        if retry.delay > RETRIES_IN_MEMORY_SECONDS:
+            continue
+        try:
+            audio_processed.apply_async(
+                args=[retry.event.as_sent()], countdown=retry.delay, retries=retry.attempt, headers={STORED: True}
+            )
+        except OperationalError as error:
+            log.warning("retry_left_to_sweeper", event_id=retry.event.event_id, error=str(error))

@@ -16,6 +16,7 @@ from typing import Any
 from celery.signals import task_postrun
 
 from db.write import transitions
+from worker import tasks
 from worker.app import app
 from worker.ingest import Ingestor
 
@@ -62,6 +63,10 @@ def _around(owner: Any, name: str, before: str | None, after: str | None) -> Non
 # _apply runs between the two transactions; complete runs inside the second one, before its commit.
 _around(Ingestor, "_apply", "after_claim", "after_settle")
 _around(transitions, "complete", None, "after_apply")
+
+
+_around(tasks, "apply_together", None, "before_acknowledgement")
+tasks.audio_processed.together = tasks.apply_together
 
 
 @task_postrun.connect

@@ -78,6 +78,21 @@ def test_an_attempt_killed_at_any_point_is_made_good(on, publish, point):
     assert _history(on, events[0]) == expected
 
 
+@pytest.mark.parametrize("point", ["after_claim", "after_apply", "after_settle", "before_acknowledgement"])
+def test_messages_that_went_together_survive_the_death_of_their_process(on, point):
+    (on.points / point).write_text("once kill")
+    events = _events(30)
+    settings = Settings(database_url=on.postgres.url, broker_url=on.broker.url)
+    with Publisher(settings, durable=False) as publisher:
+        for event in events:
+            publisher.publish(event)
+    wait_for((on.points / f"{point}.had").exists, 10, "the point was reached")
+    # Celery waits for 10 s for the answer of a process that died before it gives back what it had.
+    wait_for(lambda: on.ask("SELECT count(*) FROM audio_events") == [(len(events),)], 30, "all are stored")
+    on.wait_settled({event["event_id"] for event in events}, PROMISE_SECONDS)
+    _judge(on, events)
+
+
 def test_an_event_that_kills_its_worker_every_time_ends_failed_and_the_rest_of_its_batch_completes(on, publish):
     events = _events(20)
     poison = events[7]
