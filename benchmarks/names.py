@@ -17,7 +17,8 @@ _COMMON = (
     "home go world fire light man day girl baby life rain let up river moon dance sun black live soul out away "
     "road sky never good little song gone star back summer dark sweet lost city alone what free when wild red "
     "white wind eyes angel water land lonely last don't can't come stay forever first morning high money people "
-    "house run tears gold long winter king queen train young crazy blood again devil boys girls "
+    "house run tears gold long winter king queen train young crazy blood again devil boys girls rock song more "
+    "dance with remix halo yesterday metallica beatles acdc zeppelin stairway "
 ).split()
 _ONSETS = ("b br c ch cl d dr f fl g gr h j k kl l m n p pr qu r s sh sk sl sn st str t th tr v w y z ").split()
 _VOWELS = ("a e i o u ai ea ee ou y ").split()

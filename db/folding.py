@@ -14,7 +14,7 @@ from anyascii import anyascii
 
 from db.letters import INDIC, LOOKALIKES, MIXED, TABLE, UNSPACED, VOWELS
 
-__all__ = ["FOLDING_VERSION", "Chunk", "Name", "fold", "name", "punctuation", "romanized"]
+__all__ = ["FOLDING_VERSION", "Chunk", "Name", "fold", "latin", "name", "punctuation", "romanized"]
 
 FOLDING_VERSION = 2
 
@@ -92,6 +92,11 @@ def romanized(text: str) -> list[tuple[str, ...]]:
         elif whole:
             found.append((whole[:LONGEST_WORD],))
     return found
+
+
+def latin(text: str) -> str:
+    """Return the text in Latin letters, syllables apart where its script has no spaces."""
+    return " ".join(part for chunk in romanized(text) for part in chunk[1:] or chunk)
 
 
 @lru_cache(maxsize=16384)

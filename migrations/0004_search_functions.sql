@@ -14,7 +14,8 @@ CREATE TYPE search_filter AS (
 
 -- What each tier asks the index for, and what its ranking goes by.
 CREATE TYPE search_exact AS (
-    asked tsquery, key_a tsquery, key_b tsquery, core_a tsquery, core_b tsquery, phrase tsquery, typed text, bare text
+    asked tsquery, cores tsquery, key_a tsquery, key_b tsquery, core_a tsquery, core_b tsquery, phrase tsquery,
+    typed text, bare text
 );
 CREATE TYPE search_words AS (
     asked tsquery, layers tsquery[], few boolean, words_a tsquery, words_b tsquery, words_ab tsquery, words_abc tsquery,
@@ -60,6 +61,8 @@ CREATE FUNCTION search_tier_exact(
     OUT docs bigint[], OUT rates integer[], OUT capped boolean, OUT layered boolean
 )
 LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    typed constant text := lower(exact.typed);
 BEGIN
     SELECT array_agg(doc_id), array_agg(least(10000, greatest(9000, points))), count(*) >= 300, false
     INTO docs, rates, capped, layered
@@ -71,13 +74,18 @@ BEGIN
                     WHEN document @@ exact.core_b THEN 9400
                     WHEN document @@ exact.core_a THEN 9300
                     ELSE 9100 END
-               + CASE WHEN lower(artist) = lower(exact.typed) OR lower(title) = lower(exact.typed) THEN 90
+               + CASE WHEN lower(artist) = typed OR lower(title) = typed THEN 90
                       WHEN document @@ exact.phrase THEN 60 ELSE 0 END
                + CASE WHEN exact.bare IS NULL THEN 0
                       WHEN exact.bare IN (translate(artist, ' -_./,&''!', ''), translate(title, ' -_./,&''!', ''))
                       THEN 5 ELSE 0 END
                + CASE WHEN document @@ signs THEN 95 ELSE 0 END AS points
-        FROM search_branch(exact.asked, NULL, excluded, narrowed, narrow, 300)
+        FROM (
+            SELECT * FROM search_branch(exact.asked, NULL, excluded, narrowed, narrow, 300)
+            UNION ALL
+            SELECT * FROM search_branch(exact.cores, exact.asked, excluded, narrowed, narrow, 300)
+            LIMIT 300
+        ) each
     ) rated;
 END
 $$;
@@ -203,7 +211,8 @@ LANGUAGE plpgsql STABLE
 SET enable_seqscan = off SET enable_indexscan = off SET jit = off SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     narrowed constant boolean := NOT (narrow IS NULL);
-    seen constant tsquery := coalesce(exact.asked || words.asked, exact.asked, words.asked);
+    exactly constant tsquery := coalesce(exact.asked || exact.cores, exact.asked);
+    seen constant tsquery := coalesce(exactly || words.asked, exactly, words.asked);
     docs bigint[];
     rates integer[];
     shown integer;
@@ -224,7 +233,7 @@ BEGIN
                 FROM search_tier_exact(exact, signs, excluded, narrowed, narrow);
             ELSIF tier = 'words' THEN
                 SELECT * INTO docs, rates, capped, layered
-                FROM search_tier_words(words, exact.asked, signs, excluded, narrowed, narrow);
+                FROM search_tier_words(words, exactly, signs, excluded, narrowed, narrow);
             ELSE
                 SELECT * INTO docs, rates, capped, layered
                 FROM search_tier_prefix(prefix, seen, signs, excluded, narrowed, narrow);

@@ -1,30 +1,23 @@
-# ruff: noqa: SIM905 - words read better as a line
 """A catalogue of any size with the word frequencies of a real one: names cut apart and joined anew, always the same.
 
 ``names(directory)`` reads tab-separated files (``*.tsv``, ``*.tsv.gz``) with columns title, artist and, where there
-are any, album and genre. Without a directory the words are made up, as frequent as words of titles are (Zipf's law).
+are any, album and genre. Without a directory they are made up by benchmarks.names.
 """
 
 import csv
 import gzip
-import itertools
 import random
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 from uuid import UUID
 
-_COMMON = (
-    "the you love me my of in i a it to your on and no for is one time life night heart live don't girl we all baby "
-    "like down man never come good world be with world day let what home go little out up know back away light get "
-    "dance new song black blue rock road so this that not can how when why who wild dream summer rain fire star lost "
-    "sun moon money god la mi el amor de que vida corazón noche я ты ночь любовь 愛 夜 夢 사랑"
-).split()
-_SYLLABLES = (
-    "ka lo mi ren ta vo shi dor el an bru ces dy fen gar hul is jo kor lam mer nos ov pri qua ras sen tur".split()
-)
+from benchmarks.names import Catalogue
+
 _GENRES = ("Rock", "Pop", "Jazz", "Electronic", "Hip-Hop", "Classical", "Metal", "Folk")
-_WITH_ARTICLE, _RECOMBINED = 0.15, 0.5
+_RECOMBINED = 0.5
+_ALBUMS = 8_000
 _FORMATS = ("MP3", "FLAC", "AAC", "OGG")
 
 
@@ -64,19 +57,12 @@ def _read(directory: Path) -> Names:
 
 
 def _made_up() -> Names:
-    chance = random.Random(20)
-    rare = ["".join(chance.choices(_SYLLABLES, k=chance.randint(2, 4))) for _ in range(60_000)]
-    words = [*_COMMON, *dict.fromkeys(rare)]
-    weights = list(itertools.accumulate(1 / (rank + 3) for rank in range(len(words))))
-
-    def a_name(lengths: list[int]) -> str:
-        return " ".join(chance.choices(words, cum_weights=weights, k=chance.choice(lengths))).title()
-
-    artists = [("The " if chance.random() < _WITH_ARTICLE else "") + a_name([1, 1, 2, 2, 3]) for _ in range(20_000)]
-    popular = list(itertools.accumulate(1 / (rank + 10) for rank in range(len(artists))))
-    titles = [a_name([1, 2, 2, 3, 3, 4, 5, 7]) for _ in range(60_000)]
-    albums = [a_name([1, 2, 2, 3, 4]) for _ in range(15_000)]
-    return Names(titles, chance.choices(artists, cum_weights=popular, k=60_000), albums, list(_GENRES))
+    found = Names([], [], [], [])
+    for album in islice(Catalogue().albums(), _ALBUMS):
+        for track in album:
+            for of_kind, kind in zip(found, ("title", "artist", "album", "genre"), strict=True):
+                of_kind.append(track[kind])
+    return found
 
 
 def tracks(source: Names, number: int) -> Iterator[dict[str, Any]]:

@@ -24,6 +24,10 @@ class Frequencies(NamedTuple):
     shares: Sequence[float] = ()
     tracks: float = 0.0
 
+    def tracks_with(self, word: str) -> float:
+        """Return how many tracks have a word; 0 where nobody knows."""
+        return self._of(word, prefix=False) * self.tracks
+
     def _share(self, term: Term, *, prefix: bool) -> float:
         """Return the share of the tracks that match a term at most; 0 where nobody knows."""
         parts = [part for chunk in term.name.chunks for part in chunk.parts]
@@ -52,9 +56,7 @@ class Frequencies(NamedTuple):
 
 def frequencies(conn: Connection) -> Frequencies:
     """Return what the database knows, remembered for five minutes; nothing until the table was analysed."""
-    parameters = conn.get_dsn_parameters()
-    database = f"{parameters.get('host')}:{parameters.get('port')}/{parameters.get('dbname')}"
-    kept = _kept.get(database)
+    kept = _kept.get(conn.dsn)
     if kept and time.monotonic() - kept[0] < _KEPT_SECONDS:
         return kept[1]
     row = fetch_one(conn, _SQL["common_words"])
@@ -63,5 +65,5 @@ def frequencies(conn: Connection) -> Frequencies:
     found = Frequencies([word for word, _ in known], [share for _, share in known], tracks)
     if len(_kept) >= _MOST_DATABASES:
         _kept.clear()
-    _kept[database] = (time.monotonic(), found)
+    _kept[conn.dsn] = (time.monotonic(), found)
     return found

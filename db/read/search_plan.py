@@ -84,7 +84,9 @@ def plan(query: Query, filtered: str, known: Frequencies) -> Plan:
     album = _or_null(key_query(_names(query), "C") if query.text else "")
     asked = _or_null(all_of([words, filtered]))
     prefix = _prefix(query, filtered, named, known)
-    seen = any_of([exact.asked or "", asked or "", groups_query(groups, prefix=True) if prefix else ""])
+    seen = any_of(
+        [exact.asked or "", exact.cores or "", asked or "", groups_query(groups, prefix=True) if prefix else ""]
+    )
     few = known.expected(groups) <= FEW
     return Plan(
         exact, Words(asked, layers, few, a, b, ab, abc, album, named, phrase, _whole(query), _size(query)), prefix, seen
@@ -96,14 +98,14 @@ def _exact(query: Query, filtered: str, phrase: str | None) -> Exact:
     if query.text:
         names = _names(query)
         key_a, key_b, core_a, core_b = [_or_null(key_query(names, weight, kind)) for kind in "=~" for weight in "AB"]
-        asked = any_of([key_query(names), key_query(names, kind="~")])
+        asked, cores = key_query(names), key_query(names, kind="~")
     else:
         fields = [group[0] for group in query.groups if group[0].field in {"title", "artist", "album"}]
-        asked = all_of(key_query([term.name], FIELDS[term.field or ""]) for term in fields)
+        cores, asked = "", all_of(key_query([term.name], FIELDS[term.field or ""]) for term in fields)
         key_a, key_b, core_a, core_b = None, _or_null(asked), None, None
     bare = query.text.translate(_SIGNS) if query.text.lower() != query.text else None
-    asked = all_of([asked, filtered]) if asked else ""
-    return Exact(_or_null(asked), key_a, key_b, core_a, core_b, phrase, query.text, bare)
+    asked, cores = [all_of([keys, filtered]) if keys else "" for keys in (asked, cores)]
+    return Exact(_or_null(asked), _or_null(cores), key_a, key_b, core_a, core_b, phrase, query.text, bare)
 
 
 def _whole(query: Query) -> str | None:

@@ -12,6 +12,7 @@ from db.errors import DatabaseTimeoutError
 from db.models import Match
 from db.read import search_fuzzy
 from db.read.frequencies import frequencies
+from db.read.likeness import Likeness
 from db.read.search_plan import CAP, filter_query, plan
 from db.read.search_request import Request
 from db.read.search_tiers import Plan
@@ -87,7 +88,7 @@ class _Run:
         self.request, self.query, self.found = request, request.query, Found()
         self.wanted = CAP if request.facets else request.offset + request.limit + 1
         self.began = time.monotonic()
-        known = frequencies(conn)
+        self.known = known = frequencies(conn)
         groups = self.query.required
         self.common = bool(groups) and min(known.of_groups(groups)) > CAP
         self.plan: Plan = plan(self.query, filter_query(self.query, request.filters), known)
@@ -143,7 +144,7 @@ class _Run:
         """Take what may have been meant, the most alike first."""
         began = time.monotonic()
         try:
-            meant = search_fuzzy.guess(self.query, lambda asked: self.bounded.fetch("spellings", asked))
+            meant = search_fuzzy.guess(self.query, self.known, lambda asked: self.bounded.fetch("spellings", asked))
             if meant is None:
                 return
             asked = {"asked": array(meant.branches), "seen": self.plan.seen or None}
@@ -158,9 +159,9 @@ class _Run:
         capped = len(rows) >= _FUZZY_CAP
         self.found.tiers.append(TierRun("fuzzy", meant.branches, len(rows), capped, time.monotonic() - began))
         self.found.total_is_exact &= not capped
-        self._rank(rows, search_fuzzy.Likeness(self.query, meant))
+        self._rank(rows, Likeness(self.query, meant.readings))
 
-    def _rank(self, rows: Sequence[Row], likeness: search_fuzzy.Likeness) -> None:
+    def _rank(self, rows: Sequence[Row], likeness: Likeness) -> None:
         """Keep the rows that are like what was typed, and of those the ones of this page."""
         after, least = self.request.after, self.request.least_points
         rated = [(-likeness.points(row), row["doc_id"], row) for row in rows]

@@ -11,6 +11,7 @@ class Exact(NamedTuple):
     """The type ``search_exact`` of the database: tsquery text, None for nothing."""
 
     asked: str | None
+    cores: str | None
     key_a: str | None
     key_b: str | None
     core_a: str | None
@@ -62,5 +63,7 @@ class Plan(NamedTuple):
     def branches(self, match: Match, *, layered: bool = True) -> tuple[str, ...]:
         """Return the queries that one of these tiers puts to the index, in this order."""
         tier: Exact | Words | Prefix | None = getattr(self, match)
-        layers = tier.layers if layered and isinstance(tier, Words | Prefix) else []
+        if isinstance(tier, Exact):
+            return tuple(query for query in (tier.asked, tier.cores) if query)
+        layers = tier.layers if layered and tier else []
         return tuple(query for query in (*layers, tier.asked if tier else None) if query)

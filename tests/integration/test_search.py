@@ -223,7 +223,7 @@ def test_arrays_and_rows_arrive_as_they_were_written(conn, texts):
         assert cursor.fetchone() == (texts,)
         cursor.execute(
             "SELECT (r).typed, (r).bare FROM (SELECT %s::search_exact AS r) one",
-            (row((None,) * 6 + ("x", str(texts))),),
+            (row((None,) * 7 + ("x", str(texts))),),
         )
         assert cursor.fetchone() == ("x", str(texts))
 
