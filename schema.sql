@@ -666,7 +666,7 @@ CREATE INDEX audio_events_received_at ON public.audio_events USING brin (receive
 
 CREATE INDEX audio_events_waiting ON public.audio_events USING btree (audio_id) WHERE (settled_at IS NULL);
 
-CREATE INDEX audio_track_history_at ON public.audio_track_history USING brin (at) WITH (pages_per_range='32');
+CREATE INDEX audio_track_history_at ON public.audio_track_history USING brin (at) WITH (pages_per_range='32', autosummarize='on');
 
 CREATE INDEX audio_track_history_failures ON public.audio_track_history USING btree (at) WHERE (to_status = 'FAILED'::text);
 

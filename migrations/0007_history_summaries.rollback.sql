@@ -1,0 +1,1 @@
+ALTER INDEX audio_track_history_at RESET (autosummarize);
