@@ -56,11 +56,18 @@ END
 $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tonearm_worker;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO tonearm_worker;
--- The audit trail is append-only for workers: what is long past goes through a function of the owner's.
+-- The audit trail, with its partitions, is append-only for workers: what is long past goes through a function of the
+-- owner's.
 DO $$
+DECLARE
+    part regclass;
 BEGIN
     IF to_regprocedure('prune_track_history(tid, tid, timestamptz)') IS NOT NULL THEN
-        REVOKE UPDATE, DELETE ON audio_track_history FROM tonearm_worker;
+        FOR part IN
+            SELECT to_regclass('audio_track_history') UNION SELECT relid FROM pg_partition_tree('audio_track_history')
+        LOOP
+            EXECUTE format('REVOKE UPDATE, DELETE ON %s FROM tonearm_worker', part);
+        END LOOP;
         GRANT EXECUTE ON FUNCTION prune_track_history TO tonearm_worker;
     END IF;
 END
