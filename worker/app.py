@@ -48,6 +48,7 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "task_track_started": True,
         "task_time_limit": settings.hard_time_limit,
         "task_soft_time_limit": settings.soft_time_limit,
+        "worker_consumer": "worker.consumer:Consumer",
         "worker_prefetch_multiplier": 4,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_send_task_events": True,

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from worker import sentinel
+from worker import redis_transport, sentinel
 from worker.settings import Settings
 
+redis_transport.register()
 sentinel.register()
 
 SOCKET_SECONDS = 5.0

@@ -176,11 +176,16 @@ def _storable(raw: object) -> tuple[bytes, object]:
     return payload, raw
 
 
+def storable_text(text: str) -> str:
+    """Return a text in characters that PostgreSQL can hold."""
+    return _UNSTORABLE.sub(_STAND_IN, text)
+
+
 def _in_storable_characters(value: object) -> object:
     if isinstance(value, str):
-        return _UNSTORABLE.sub(_STAND_IN, value)
+        return storable_text(value)
     if isinstance(value, Mapping):
-        return {_UNSTORABLE.sub(_STAND_IN, str(key)): _in_storable_characters(item) for key, item in value.items()}
+        return {storable_text(str(key)): _in_storable_characters(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_in_storable_characters(item) for item in value]
     return value
@@ -230,5 +235,5 @@ def parse_json(text: str | bytes) -> Event:
         raw = from_json(text)
     except ValueError as error:
         kept = text if isinstance(text, str) else text.decode("utf-8", "replace")
-        raise InvalidEventError([f"not JSON: {error}"], _UNSTORABLE.sub(_STAND_IN, kept)) from error
+        raise InvalidEventError([f"not JSON: {error}"], storable_text(kept)) from error
     return parse_event(raw)

@@ -16,7 +16,7 @@ from db.statements import Connection
 from db.write import inbox, transitions
 from db.write.transitions import Claim, Failure, Note
 from worker.debts import Debts
-from worker.events import Event, InvalidEventError, parse_event
+from worker.events import Event, InvalidEventError, parse_event, storable_text
 from worker.hooks.runner import HookRunner
 from worker.retry import Backoff, classify, error_code, in_place
 
@@ -111,6 +111,12 @@ class Ingestor:
         events = self._parse(raw_events, outcome)
         if events:
             self._reject([(event.payload.decode(), [reason]) for event in events], outcome)
+        return outcome
+
+    def keep_unreadable(self, text: str, reason: str) -> Outcome:
+        """Keep among the dead letters what was no message."""
+        outcome = Outcome()
+        self._reject([(storable_text(text), [reason])], outcome)
         return outcome
 
     # -- parse -------------------------------------------------------------------------------------------------------

@@ -9,6 +9,8 @@ from kombu.exceptions import OperationalError
 
 PROCESSED = "audio.processed"
 PROCESSED_BATCH = "audio.processed.batch"
+UNREADABLE = "audio.unreadable"
+"""Workers send it to themselves: what was in a queue and no message, with the reason."""
 STORED = "tonearm_stored"
 """The message header that says that its events are in the inbox already."""
 _CONFIRM_SECONDS = 5.0
@@ -65,4 +67,13 @@ def unacknowledged(app: Celery) -> int | None:
         return None if client is None or key is None else int(client.hlen(key))
 
 
-__all__ = ["PROCESSED", "PROCESSED_BATCH", "STORED", "OperationalError", "queue_depth", "send", "unacknowledged"]
+__all__ = [
+    "PROCESSED",
+    "PROCESSED_BATCH",
+    "STORED",
+    "UNREADABLE",
+    "OperationalError",
+    "queue_depth",
+    "send",
+    "unacknowledged",
+]

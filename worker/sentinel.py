@@ -1,4 +1,4 @@
-"""Kombu's Sentinel transport, with one repair: a worker outlives the master that it was connected to.
+"""Kombu's Sentinel transport, with one more repair: a worker outlives the master that it was connected to.
 
 When the master is gone, kombu gives up the connection and closes its channels afterwards. To put back what was not
 acknowledged, a channel then asks a connection that is no more for its address, and the AttributeError ends the worker.
@@ -10,8 +10,10 @@ from typing import Any
 from kombu.transport import TRANSPORT_ALIASES, redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from worker.redis_transport import ForgivingChannel
 
-class Channel(redis.SentinelChannel):
+
+class Channel(ForgivingChannel, redis.SentinelChannel):
     """A channel that can be closed after its connection."""
 
     def _connparams(self, asynchronous: bool = False) -> Any:  # noqa: FBT001, FBT002 - kombu's signature

@@ -17,7 +17,7 @@ from worker import process
 from worker.coalescing import Message, Together
 from worker.events import BATCH_MAX, InvalidEventError, parse_event
 from worker.ingest import Outcome, Retry
-from worker.messages import PROCESSED, PROCESSED_BATCH, STORED
+from worker.messages import PROCESSED, PROCESSED_BATCH, STORED, UNREADABLE
 from worker.retry import AttemptFailedError, classify, error_code
 
 log = structlog.get_logger()
@@ -114,6 +114,16 @@ def _id_of(raw: object) -> UUID | None:
         return parse_event(raw).event_id
     except InvalidEventError:
         return None
+
+
+@shared_task(bind=True, name=UNREADABLE, max_retries=None)
+def unreadable(self: Task, text: str, reason: str) -> dict[str, int]:
+    """Keep among the dead letters what was in a queue and could not be read as a message."""
+    try:
+        return process.ingestor().keep_unreadable(text, reason).counts
+    except MusicLibraryError as error:
+        log.warning("message_returned", error_code=error.code, error=str(error), task_id=self.request.id)
+        raise Reject(error, requeue=classify(error) == "transient") from error
 
 
 def _ingest(task: Task, raws: Sequence[object]) -> Outcome:

@@ -50,10 +50,9 @@ def test_the_example_with_bare_celery_imports_nothing_of_ours():
 
 @needs_node
 def test_node_sends_the_message_itself(running, wait_until, tmp_path):
-    for name in ("package.json", "send.js"):
-        shutil.copy(EXAMPLES / "node" / name, tmp_path)
-    run(running, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", cwd=tmp_path)
-    audio_id = run(running, "node", "send.js", cwd=tmp_path)
+    shutil.copy(EXAMPLES / "send.mjs", tmp_path)
+    run(running, "npm", "install", "--no-audit", "--no-fund", "--no-package-lock", "ioredis@>=5.4", cwd=tmp_path)
+    audio_id = run(running, "node", "send.mjs", cwd=tmp_path)
     assert become_completed(running, wait_until, audio_id) == ("Björk", "Possibly Maybe", 1995)
 
 

@@ -1,4 +1,4 @@
-// Send an event from Node.js as the message that Celery would send: `node send.js` with BROKER_URL set (Redis).
+// Send an event from Node.js as the message that Celery would send: `node send.mjs` with BROKER_URL set (Redis).
 import { randomUUID } from "node:crypto";
 import Redis from "ioredis";
 
