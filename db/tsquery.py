@@ -6,7 +6,17 @@ from db.folding import Chunk, Name, is_unspaced
 from db.query_language import FIELDS, Term
 from db.search_document import exact_key, grams, quoted
 
-__all__ = ["all_of", "any_of", "chunk_query", "groups_query", "key_query", "lexeme", "phrase_query", "term_query"]
+__all__ = [
+    "all_of",
+    "any_of",
+    "chunk_query",
+    "groups_query",
+    "key_query",
+    "lexeme",
+    "pairs_query",
+    "phrase_query",
+    "term_query",
+]
 
 
 def lexeme(text: str, weights: str = "", *, prefix: bool = False) -> str:

@@ -348,6 +348,12 @@ FIRST = [
     Sought("des&apos;ree", "Des'ree", match="exact"),
     Sought("nat_king_cole", "Nat King Cole", match="exact"),
     Sought("зимфира", "Земфира", match="fuzzy"),
+    Sought("yesterday by the beatles", "The Beatles", "Yesterday"),
+    Sought("thebeatles", "The Beatles"),
+    Sought("rihanan", "Rihanna", match="fuzzy"),
+    Sought("daimonds rihanna", "Rihanna", "Diamonds", "fuzzy"),
+    Sought("つけまるける", "きゃりーぱみゅぱみゅ", "つけまつける", "fuzzy"),
+    Sought("丸ノ内サディスステック", "椎名林檎", "丸ノ内サディスティック", "fuzzy"),
     # Accents and letters of Latin languages
     Sought("bjork", "Björk", match="exact"),
     Sought("bjork joga", "Björk", "Jóga"),

@@ -7,7 +7,7 @@ from typing import Final
 from db.folding import fold, latin, name
 from db.query_language import Query
 from db.read.spelling import distance, trigrams
-from db.search_document import initials
+from db.search_document import core, initials
 from db.statements import Row
 
 __all__ = ["Likeness"]
@@ -15,6 +15,8 @@ __all__ = ["Likeness"]
 _LEAST_ALIKE: Final = 0.4
 _MOST_POINTS: Final = 2499
 _ABBREVIATED: Final = 0.9
+_TITLE: Final = 0.99
+"""A title is a little less likely to be meant than an artist, as where names are the same."""
 _CLOSE, _LONGEST_COMPARED = 0.55, 60
 _IGNORED = frozenset({"the", "a", "an", "and", "n"})
 
@@ -38,7 +40,11 @@ class Likeness:
     def points(self, row: Row) -> int:
         """Return how like it a track's names are, from 0 to 2499; 0 for what nobody would call alike."""
         title, artist = _plain(row["title"]), _plain(row["artist"] or "")
-        best = max(self._of(artist), self._of(title), self._of(f"{artist} {title}", both=True))
+        best = max(self._of(artist), _TITLE * self._of(title), self._of(f"{artist} {title}", both=True))
+        short = core(row["title"])
+        if short:
+            title = _plain(short)
+            best = max(best, _TITLE * self._of(title), _TITLE * self._of(f"{artist} {title}", both=True))
         if best < _ABBREVIATED and self._letters and initials(name(row["artist"] or "")) == self._letters:
             best = _ABBREVIATED
         if best < _LEAST_ALIKE and not f"{artist}{title}".isascii():

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from db.folding import ARTICLES, Name, latin, name
+from db.folding import ARTICLES, Name, is_unspaced, latin, name
 from db.numbers import in_digits, in_words
 from db.query_language import Query
 from db.read.frequencies import Frequencies
 from db.read.search_plan import spans
 from db.read.spelling import LookUp, Spelling, spellings
-from db.search_document import LAYERS, core, exact_key
-from db.tsquery import all_of, any_of, key_query, lexeme
+from db.search_document import LAYERS, core, exact_key, grams
+from db.tsquery import all_of, any_of, key_query, lexeme, pairs_query
 
 __all__ = ["Guess", "guess", "understood"]
 
@@ -24,8 +24,8 @@ _SHORTEST_NAME = 2
 _FEWEST_INITIALS = 3
 _COMMON = 2000
 """Tracks; of a word that more have, it is not asked what else it may mean."""
-_SAME, _CORRECTED, _SAID, _PART = 0.95, 0.9, 0.85, 0.75
-"""How far to trust that this was meant: the text without its accidents, corrected, said otherwise, a part of it."""
+_SAME, _CORRECTED, _SAID, _PART, _LATER_PART = 0.95, 0.9, 0.85, 0.75, 0.7
+"""How far to trust that this was meant: the text without its accidents, corrected, said otherwise, its parts."""
 _SEPARATORS = re.compile(
     r"\s*[/;,|+_]\s*|\s+[-\u2013\u2014&x]\s+|\s+(?:and|vs|versus|with|feat|ft|f|pres|presents|featuring)\b\.?\s*",
     re.IGNORECASE,
@@ -52,14 +52,20 @@ def _readings(text: str) -> dict[str, float]:
             continue
     found.append(_GLUED.sub(" ", text))
     found.append(re.sub(r"^[\d\s.\-]+", "", text))
+    found.append(re.sub(r"^the(?=\w{3}\S*$)", "", text, flags=re.IGNORECASE))
     kept = core(text)
     if kept:
         found.append(kept)
     last, comma, first = text.partition(",")
     if comma:
         found.append(f"{first} {last}")
-    found += _SEPARATORS.split(unicodedata.normalize("NFKC", text))
-    readings = {part.strip(): _SAME if len(part) > _WHOLE * len(text) else _PART for part in found}
+    song, by, artist = text.partition(" by ")
+    if by:
+        found.append(f"{artist} {song}")
+    first, *others = [part for part in _SEPARATORS.split(unicodedata.normalize("NFKC", text)) if part.strip()] or [text]
+    readings = {part.strip(): _SAME if len(part) > _WHOLE * len(text) else _PART for part in (*found, first)}
+    for part in others:
+        readings.setdefault(part.strip(), _LATER_PART)
     for said in (in_digits(text), in_words(text), latin(text)):
         readings.setdefault(said, _SAID)
     return {reading: trust for reading, trust in readings.items() if reading and reading != text}
@@ -86,8 +92,9 @@ def guess(query: Query, known: Frequencies, look_up: LookUp) -> Guess | None:
         return None
     telling = [word for word in words if known.tracks_with(word) <= _COMMON] or words
     key = "=" + exact_key(query.name.keys[0]) if query.name.keys else ""
-    corrections = spellings(look_up, [*telling, key] if len(key) > 4 else telling)  # noqa: PLR2004 - shorter is a word
-    meant = {word: any_of([lexeme(word), *(lexeme(near.word) for near in corrections.get(word, []))]) for word in words}
+    asked = [*telling, key] if len(key) > 4 else telling  # noqa: PLR2004 - shorter is a word
+    corrections = spellings(look_up, asked, known.tracks_with)
+    meant = {word: _meant(word, corrections.get(word, ())) for word in words}
     readings = _readings(query.text)
     names = {text: folded for text in readings if (folded := name(text)).keys}
     whole = [folded for text, folded in names.items() if readings[text] > _PART or len(folded.chunks) > 1]
@@ -95,12 +102,21 @@ def guess(query: Query, known: Frequencies, look_up: LookUp) -> Guess | None:
     branches = [
         any_of([*(lexeme(near.word) for near in corrections.get(key, [])), *_abbreviated(words)]),
         any_of([key_query(names.values()), key_query(names.values(), kind="~")]),
-        all_of(meant[word] for word in words) if len(words) > 1 else _short_names(words[0], corrections),
+        all_of(meant.values()) if len(words) > 1 or is_unspaced(words[0]) else _short_names(words[0], corrections),
         any_of(all_of(map(lexeme, _all_words(folded))) for folded in whole),
         any_of(lexeme("=" + exact_key(key), "B") for key in spans(_parted(query)) if len(key) > _SHORTEST_NAME),
         *_parts(words, telling, meant, corrections),
     ]
-    return Guess(readings, corrections, tuple(branch for branch in branches if branch))
+    return Guess(readings, corrections, tuple(dict.fromkeys(branch for branch in branches if branch)))
+
+
+def _meant(word: str, near: Sequence[Spelling]) -> str:
+    """Return the query for what a word may mean; of a script without spaces, for most of its characters in a row."""
+    if not is_unspaced(word):
+        return any_of([lexeme(word), *(lexeme(spelling.word) for spelling in near)])
+    pairs = grams(word)[:-1] or [word]
+    length = min(len(pairs), max(2, (len(pairs) - 1) // 2))
+    return any_of(pairs_query(pairs[at : at + length]) for at in range(len(pairs) - length + 1))
 
 
 def _corrected(words: Sequence[str], corrections: dict[str, list[Spelling]]) -> tuple[str, ...]:

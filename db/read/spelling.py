@@ -19,7 +19,7 @@ _ALPHABETS = (
     "ءابتثجحخدذرزسشصضطظعغفقكلمنهوي",
 )
 _SHORTEST, _LONGEST_SLIP, _SHORTEST_TRIGRAM = 3, 7, 5
-_MOST = 6
+_MOST = 8
 LookUp = Callable[[dict[str, Any]], list[Row]]
 
 
@@ -71,8 +71,8 @@ def _slips(word: str) -> Iterator[str]:
             yield head + tail[1] + tail[0] + tail[2:]
 
 
-def spellings(look_up: LookUp, words: Sequence[str]) -> dict[str, list[Spelling]]:
-    """Return for each word what it may have meant, nearest first, itself left out.
+def spellings(look_up: LookUp, words: Sequence[str], often: Callable[[str], float]) -> dict[str, list[Spelling]]:
+    """Return for each word what it may have meant, nearest first, itself left out; of the like near what is ``often``.
 
     Short words are looked up with every slip made, longer ones by trigrams; keys of whole names (``=acdc``) count as
     words. ``look_up`` runs the statement ``spellings`` with the parameters it is given.
@@ -88,7 +88,9 @@ def spellings(look_up: LookUp, words: Sequence[str]) -> dict[str, list[Spelling]
     found = {}
     for typed in words:
         near = [Spelling(word, away) for word in known if (away := _away(typed, word)) is not None]
-        found[typed] = sorted(near, key=lambda s: (s.slips, s.word[0] != typed[0], s.word))[:_MOST]
+        # Letters in another order are likelier than other letters, and another first letter is unlikely.
+        near.sort(key=lambda s: (s.slips, {*s.word} != {*typed}, s.word[:1] != typed[:1], -often(s.word), s.word))
+        found[typed] = near[:_MOST]
     return found
 
 
