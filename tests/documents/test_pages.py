@@ -26,7 +26,7 @@ NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 @pytest.fixture
 def page(request, running, tmp_path, wait_until, monkeypatch):
     document = ROOT / request.param
-    servers = {"TONEARM_HOME": str(tmp_path / "home"), "LOG_FORMAT": "console"}
+    servers = {"TONEARM_HOME": str(tmp_path / "home"), "LOG_FORMAT": "console", "COLUMNS": "120"}
     if document.name not in WITHOUT_SERVERS:
         servers |= {"DATABASE_URL": running.database_url, "BROKER_URL": running.broker_url}
     for name, value in servers.items():

@@ -62,7 +62,11 @@ def environment(request, wheel, tmp_path_factory):
     install = (str(directory / "bin" / "pip"), "install", "--quiet", "--constraint", str(ROOT / "constraints.txt"))
     run(*install, f"{wheel}[embedded]")
     clean = {name: value for name, value in os.environ.items() if name not in {*OURS, "PYTHONPATH", "VIRTUAL_ENV"}}
-    return clean | {"PATH": f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}", "LOG_FORMAT": "console"}
+    return clean | {
+        "PATH": f"{directory / 'bin'}{os.pathsep}{os.environ['PATH']}",
+        "LOG_FORMAT": "console",
+        "COLUMNS": "120",
+    }
 
 
 def test_the_wheel_has_what_is_needed_and_nothing_else(wheel):
