@@ -12,12 +12,14 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from db.errors import MusicLibraryError
+from db.limits import PATH_MAX, PATH_PATTERN
 from worker.cleaning import clean_duration, clean_text, clean_thumbnail, clean_whole, clean_year, path_faults
 
 PAYLOAD_MAX_BYTES = 256 * 1024
 BATCH_MAX = 1000
 """The most events that one batch message may hold."""
 
+_PATH_PATTERN_FOR_SENDERS = PATH_PATTERN.removesuffix(".") + r"[^\u0000-\u001f\u007f-\u009f]+$"
 _NAMESPACE = UUID("6f0e6f2b-3c9c-5d0e-9d1e-7a6f6e656172")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _STAND_IN = "\x01"
@@ -82,7 +84,8 @@ class AudioProcessed(BaseModel):
         None, description="when it happened (RFC 3339); the newest event of a track wins; now where it is missing"
     )
     audio_path: Annotated[str, BeforeValidator(lambda v: _check_path(v) if isinstance(v, str) else v)] = Field(
-        description="a URI with a scheme: gs, s3, https, file …"
+        description="a URI with a scheme: gs, s3, https, file …",
+        json_schema_extra={"pattern": _PATH_PATTERN_FOR_SENDERS, "maxLength": PATH_MAX},
     )
     thumbnail_path: Annotated[
         str | None, BeforeValidator(clean_thumbnail), WithJsonSchema({"type": ["string", "null"]})

@@ -7,10 +7,11 @@ from contextlib import closing
 
 import pytest
 import redis
+from jsonschema import Draft202012Validator
 
 from tests.documents.blocks import DOCS, blocks
 from worker import asyncapi
-from worker.events import PAYLOAD_MAX_BYTES, InvalidEventError, Metadata, parse_event
+from worker.events import PAYLOAD_MAX_BYTES, InvalidEventError, Metadata, json_schema, parse_event
 
 PAGE = DOCS / "events.md"
 ROW = re.compile(r"^\| `(\w+)` \| `(.+?)` \| (.+?) \|(?: (yes)? ?\|)?$", re.MULTILINE)
@@ -42,6 +43,16 @@ def test_an_envelope_is_rejected_as_the_page_says(field, sent, reason, _):
     with pytest.raises(InvalidEventError) as refused:
         parse_event({**asyncapi.EXAMPLE, field: json.loads(sent)})
     assert refused.value.reasons[0].startswith(f"{field}: {reason}")
+
+
+@pytest.mark.parametrize(("field", "sent", "reason", "_"), REJECTED)
+def test_the_schema_refuses_what_the_page_calls_rejected(field, sent, reason, _):
+    schema = Draft202012Validator(json_schema(), format_checker=Draft202012Validator.FORMAT_CHECKER)
+    assert schema.is_valid(asyncapi.EXAMPLE)
+    valid = schema.is_valid({**asyncapi.EXAMPLE, field: json.loads(sent)})
+    assert valid == (
+        reason == "Input should be a valid datetime"
+    )  # jsonschema checks date-time only with one more package
 
 
 def test_the_first_example_is_the_one_with_every_field():
