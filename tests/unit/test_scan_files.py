@@ -3,6 +3,7 @@
 import os
 import socket
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from worker.scan.files import Fault, Found, Walk, shown
@@ -13,6 +14,19 @@ def put(root, *names):
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
+
+
+@contextmanager
+def as_nobody():
+    """Root may read everything: be somebody else for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
 
 
 def walked(*roots):
@@ -70,6 +84,19 @@ def test_a_link_to_nothing_is_reported_once(tmp_path):
     found, faults, _ = walked(tmp_path)
     assert found == []
     assert faults == [Fault(tmp_path / "gone.mp3", "no such file or directory")]
+
+
+def test_a_directory_that_may_not_be_read_is_reported_and_the_others_are_gone_through():
+    with tempfile.TemporaryDirectory() as short:
+        root = Path(short)
+        root.chmod(0o755)
+        put(root, "closed/1.mp3", "open/2.mp3")
+        (root / "closed").chmod(0)
+        with as_nobody():
+            found, faults, _ = walked(root)
+        (root / "closed").chmod(0o755)
+    assert found == ["open/2.mp3"]
+    assert faults == [Fault(root / "closed", "permission denied")]
 
 
 def test_what_is_no_regular_file_is_left_out_whatever_its_name():

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def scan_files(
-    paths: Annotated[list[Path], typer.Argument(metavar="DIR…", help="Directories, or single files.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="DIR…", readable=False, help="Directories, or single files.")],
     as_json: AsJson = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be published; change nothing.")] = False,
     again: Annotated[
@@ -41,7 +41,7 @@ def scan_files(
         int | None, typer.Option(min=1, max=64, help="How many files to read at a time; one for each CPU by default.")
     ] = None,
     time_limit: Annotated[
-        float, typer.Option(min=1, max=86400, help="Seconds that reading a file may take, beside 1 s for each 2 MiB.")
+        float, typer.Option(min=1, max=86400, help="Seconds that reading a file's tags may take.")
     ] = 60.0,
 ) -> None:
     """Read the tags of audio files and publish an event for each that is new, changed or moved.

@@ -12,6 +12,7 @@ import signal
 import stat
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,17 +20,22 @@ from worker.scan.identity import digests
 from worker.scan.tags import UnreadableError, read_tags
 from worker.scan.thumbnails import PictureFaultError, save_picture
 
-READY = b"ready\n"
+READY = b"ready"
+TAGGED = b"tagged"
+"""Said between reading a file's tags and reading all of it, which takes as long as the file is large."""
 MEMORY_MAX_BYTES = 2 << 30
 _RACY_NS = 2_000_000_000
 """A file changed again within its file system's idea of "now" keeps its times: so young, they prove nothing."""
 
 
-def answer(job: dict[str, Any]) -> dict[str, Any]:
-    """Read one file and say what it is: its digests, metadata and thumbnail, or the ``reason`` why not."""
+def answer(job: dict[str, Any], tagged: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Read one file and say what it is: its digests, metadata and thumbnail, or the ``reason`` why not.
+
+    ``tagged`` is called once its tags have been read.
+    """
     path = Path(job["path"])
     try:
-        return _read(path, Path(job["thumbnails"]) if job["thumbnails"] else None)
+        return _read(path, Path(job["thumbnails"]) if job["thumbnails"] else None, tagged)
     except UnreadableError as error:
         return {"reason": str(error)}
     except OSError as error:
@@ -48,7 +54,7 @@ def stamp(status: os.stat_result) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
 
 
-def _read(path: Path, thumbnails: Path | None) -> dict[str, Any]:
+def _read(path: Path, thumbnails: Path | None, tagged: Callable[[], None]) -> dict[str, Any]:
     started = time.time_ns()
     # Without O_NONBLOCK, opening a pipe that somebody put in the file's place would wait for ever.
     with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb", buffering=1 << 16) as file:
@@ -58,6 +64,7 @@ def _read(path: Path, thumbnails: Path | None) -> dict[str, Any]:
         if before.st_size == 0:
             raise UnreadableError("it is empty (0 bytes)")
         tags = read_tags(path, file, before.st_size, picture=thumbnails is not None)
+        tagged()
         found = digests(file, before.st_size)
         if stamp(os.fstat(file.fileno())) != stamp(before):
             raise UnreadableError("it changed while it was read: scan again when whoever writes it is done")
@@ -99,13 +106,16 @@ def main() -> None:
     _limit(resource.RLIMIT_CORE, 0)
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing that a library prints may look like an answer
-    out.write(READY)
-    out.flush()
+
+    def say(line: bytes) -> None:
+        out.write(line + b"\n")
+        out.flush()
+
+    say(READY)
     for line in sys.stdin.buffer:
         job = json.loads(line)
         signal.alarm(job["seconds"])  # in case nobody is left to end a reader that hangs
-        out.write(json.dumps(answer(job)).encode() + b"\n")
-        out.flush()
+        say(json.dumps(answer(job, lambda: say(TAGGED))).encode())
         signal.alarm(0)
 
 

@@ -68,15 +68,12 @@ class Ledger:
             return self._now[seen.path] == seen.audio
         if seen.fresh:
             return True
-        try:
-            status = path_of(seen.path).stat()
-        except (FileNotFoundError, NotADirectoryError):
+        path = path_of(seen.path)
+        if _is_gone(path):
             return False
-        except OSError:
-            return True  # it cannot be looked at: no reason to take its track away
-        if stage > Stage.WALKING or stamp(status) == seen.stamp:
+        if stage > Stage.WALKING or not any(is_below(seen.path, root) for root in self._roots):
             return True
-        return None if any(is_below(seen.path, root) for root in self._roots) else True
+        return True if _stamp_of(path) == seen.stamp else None
 
     def put_off(self, read: Read) -> None:
         """Note that a file is there and what its audio is, though not yet which track it is."""
@@ -126,7 +123,7 @@ class Ledger:
         for root in self._roots:
             with self._pool.transaction() as conn:
                 unseen = list(scanned.not_seen(conn, root.rstrip("/"), started=self.started))
-            absent = [(uri, is_copy) for uri, is_copy in unseen if not os.path.lexists(path_of(uri))]
+            absent = [(uri, is_copy) for uri, is_copy in unseen if _is_gone(path_of(uri))]
             absent = [item for item in absent if self._changed.get(item[0], item) is not None]
             gone += [path_of(uri) for uri, is_copy in absent if not is_copy]
             copies = [uri for uri, is_copy in absent if is_copy]
@@ -144,3 +141,21 @@ def is_below(uri: str, root: str) -> bool:
 def path_of(uri: str) -> Path:
     """Return the path that a file URI stands for."""
     return Path(os.fsdecode(unquote_to_bytes(urlsplit(uri).path)))
+
+
+def _is_gone(path: Path) -> bool:
+    """Whether there surely is no such file; one that cannot be looked at may still be there."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _stamp_of(path: Path) -> str | None:
+    try:
+        return stamp(path.stat())
+    except OSError:
+        return None

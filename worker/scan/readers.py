@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Self
 
 from db.errors import MusicLibraryError
-from worker.scan.child import READY
+from worker.scan.child import READY, TAGGED
 
 _WINDOW = 1000
 """Files that may be under way or read but not taken: how far the quick ones get ahead of a slow one."""
@@ -44,7 +44,6 @@ Answer = dict[str, Any]
 class _Slot:
     job: Job
     line: bytes
-    limit: float
     answer: Answer | None = None
 
 
@@ -56,10 +55,17 @@ class _Reader:
     ahead: int = 0
     unread: bytes = b""
     deadline: float = 0.0
+    limit: float = 0.0
+
+    def allow(self, seconds: float) -> None:
+        """Give it so much time from now."""
+        self.limit, self.deadline = seconds, time.monotonic() + seconds
 
 
 class Readers:
-    """Reads files in ``count`` processes; ``time_limit`` is the seconds that a file may take, beside its size.
+    """Reads files in ``count`` processes; ``time_limit`` is the seconds that a file's tags may take.
+
+    Reading the whole of it may take as long again, and longer the larger it is.
 
     A context manager: at its end no reader is left, whatever it was doing. Raises MusicLibraryError where readers
     cannot even start.
@@ -106,13 +112,16 @@ class Readers:
                 yield None
 
     def _slot(self, job: Job) -> _Slot:
-        limit = self._time_limit + job.size / _SLOWEST
         thumbnails = None if job.thumbnails is None else str(job.thumbnails)
+        seconds = self._time_limit + self._whole(job)
         # A reader outlives its time a little, so that whoever waits for it ends it and says why.
-        line = json.dumps({"path": str(job.path), "thumbnails": thumbnails, "seconds": int(limit) + 5})
-        slot = _Slot(job, line.encode() + b"\n", limit)
+        line = json.dumps({"path": str(job.path), "thumbnails": thumbnails, "seconds": int(seconds) + 5})
+        slot = _Slot(job, line.encode() + b"\n")
         self._window.append(slot)
         return slot
+
+    def _whole(self, job: Job) -> float:
+        return self._time_limit + job.size / _SLOWEST
 
     def _with_room(self) -> _Reader | None:
         reader = min(self._readers, key=lambda reader: reader.ahead)
@@ -120,7 +129,7 @@ class Readers:
 
     def _give(self, reader: _Reader, slot: _Slot) -> None:
         if not reader.given:
-            reader.deadline = time.monotonic() + (slot.limit if reader.ready else _START_SECONDS)
+            reader.allow(self._time_limit if reader.ready else _START_SECONDS)
         reader.given.append(slot)
         reader.ahead += len(slot.line)
         stdin = reader.process.stdin
@@ -134,8 +143,7 @@ class Readers:
             self._hear(key.data)
         now = time.monotonic()
         for reader in [reader for reader in self._readers if reader.given and now > reader.deadline]:
-            limit = reader.given[0].limit
-            self._replace(reader, f"reading it took more than {limit:.0f} s")
+            self._replace(reader, f"reading it took more than {reader.limit:.0f} s")
 
     def _hear(self, reader: _Reader) -> None:
         stdout = reader.process.stdout
@@ -145,13 +153,16 @@ class Readers:
             return
         *lines, reader.unread = (reader.unread + said).split(b"\n")
         for line in lines:
-            if reader.ready:
+            if line == TAGGED:
+                reader.allow(self._whole(reader.given[0].job))
+                continue
+            if line == READY:
+                reader.ready = True
+            else:
                 slot = reader.given.popleft()
                 reader.ahead -= len(slot.line)
                 slot.answer = json.loads(line)
-            reader.ready = reader.ready or line + b"\n" == READY
-            if reader.given:
-                reader.deadline = time.monotonic() + reader.given[0].limit
+            reader.allow(self._time_limit)
 
     def _replace(self, reader: _Reader, reason: str) -> None:
         """Start another reader for one that is no use any more; the file that it was at is to blame."""

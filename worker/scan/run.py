@@ -30,8 +30,8 @@ class Options:
     """How to scan.
 
     ``thumbnails``: the directory for embedded pictures, None for none. ``again``: read and publish what is known, too.
-    ``processes`` read at a time, each file for up to ``time_limit`` seconds beside what its size takes. ``queue`` is
-    where messages go, None for the usual one. ``dry_run``: change nothing.
+    ``processes`` read at a time; a file's tags may take up to ``time_limit`` seconds. ``queue`` is where messages go,
+    None for the usual one. ``dry_run``: change nothing.
     """
 
     processes: int
