@@ -6,11 +6,11 @@ import pytest
 import typer
 
 from tests.documents.blocks import DOCUMENTS, ROOT
-from worker.cli import app
+from worker.cli import command_line
 
 INLINE = re.compile(r"`((?:tonearm|make)\s[^`]+)`")
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
-TONEARM = typer.main.get_command(app)
+TONEARM = typer.main.get_command(command_line())
 
 
 def named():

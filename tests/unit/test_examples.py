@@ -6,10 +6,10 @@ import shlex
 import pytest
 import typer.main
 
-from worker.cli import app
+from worker.cli import _COMMANDS, command_line
 from worker.cli.examples import examples_of
 
-ROOT = typer.main.get_command(app)
+ROOT = typer.main.get_command(command_line())
 
 
 def commands(group=ROOT, path=()):
@@ -38,3 +38,9 @@ def test_examples_are_shown_apart_from_the_description(path):
     command = COMMANDS[path]
     assert "Example" not in command.help
     assert command.epilog.startswith("[bold]Examples[/]\n")
+
+
+@pytest.mark.parametrize("module", _COMMANDS)
+def test_the_table_of_commands_names_those_that_each_module_has(module):
+    name = _COMMANDS[module][0]
+    assert set(typer.main.get_command(command_line([name])).commands) == set(_COMMANDS[module])

@@ -3,9 +3,11 @@
 Exit codes: 0 done, 1 some of the input was refused, 2 wrong usage, 3 a service cannot be reached.
 """
 
+import importlib
 import importlib.metadata
 import sys
-from typing import Annotated, NoReturn
+from collections.abc import Sequence
+from typing import Annotated, Final, NoReturn
 
 import pydantic
 import typer
@@ -13,21 +15,6 @@ from kombu.exceptions import OperationalError
 
 from db.dsn import redacted
 from db.errors import DatabaseOperationError, MusicLibraryError, ValidationError
-from worker.cli import (
-    addresses,
-    listing,
-    operating,
-    publishing,
-    reconciling,
-    recovering,
-    reindexing,
-    scanning,
-    searching,
-    serving,
-    showing,
-    status,
-    tailing,
-)
 from worker.cli.examples import show_examples
 from worker.cli.output import fail
 from worker.cli.pipes import end_quietly_with_the_reader
@@ -38,29 +25,41 @@ from worker.telemetry import configure_logging
 REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
 _UNDEFINED_TABLE = "42P01"
 
-app = typer.Typer(
-    help="Turns audio-processed events into a searchable catalogue: nothing lost, nothing applied twice.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for _module in (
-    serving,
-    addresses,
-    publishing,
-    scanning,
-    searching,
-    showing,
-    listing,
-    status,
-    tailing,
-    operating,
-    recovering,
-    reconciling,
-    reindexing,
-):
-    _module.register(app)
-show_examples(app)
+_COMMANDS: Final = {
+    "serving": ("demo", "up", "migrate"),
+    "addresses": ("env",),
+    "publishing": ("publish",),
+    "scanning": ("scan",),
+    "searching": ("search",),
+    "showing": ("show",),
+    "listing": ("list",),
+    "status": ("status",),
+    "tailing": ("tail",),
+    "operating": ("health", "doctor", "prune"),
+    "recovering": ("retry", "sweep", "rejected"),
+    "reconciling": ("reconcile",),
+    "reindexing": ("reindex",),
+}
+"""This package's modules, and the commands that each of them has."""
+
+
+def command_line(words: Sequence[str] = ()) -> typer.Typer:
+    """Return the command line: all of it, or only the module of the command that ``words`` begin with.
+
+    Somebody who searches should not wait for Celery to be imported.
+    """
+    asked = [module for module, names in _COMMANDS.items() if words and words[0] in names]
+    app = typer.Typer(
+        help="Turns audio-processed events into a searchable catalogue: nothing lost, nothing applied twice.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for module in asked or _COMMANDS:
+        importlib.import_module(f"worker.cli.{module}").register(app)
+    show_examples(app)
+    return app
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - a typer callback takes its option's value
@@ -69,7 +68,6 @@ def _version(wanted: bool) -> None:  # noqa: FBT001 - a typer callback takes its
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     version: Annotated[  # noqa: ARG001 - its callback does it
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
@@ -90,7 +88,7 @@ def main() -> NoReturn:
 
 def _run() -> NoReturn:
     try:
-        app()
+        command_line(sys.argv[1:])()
     except ServiceNotConfiguredError as error:
         fail(str(error), UNREACHABLE)
     except ValidationError as error:

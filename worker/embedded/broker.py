@@ -7,10 +7,6 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
 from worker.embedded import process
 from worker.embedded.account import Account, package_directory, reachable_base, reachable_programs, server_account
 from worker.embedded.home import (
@@ -129,6 +125,11 @@ def _url(port: int, password: str) -> str:
 
 def _answers(port: int, password: str) -> bool:
     """Say whether a broker that knows the password answers, its data loaded."""
+    # Slow to import, and most commands only ask where the servers are.
+    import redis  # noqa: PLC0415
+    from redis.backoff import NoBackoff  # noqa: PLC0415
+    from redis.retry import Retry  # noqa: PLC0415
+
     once = Retry(NoBackoff(), 0)
     with redis.Redis(host="127.0.0.1", port=port, password=password, socket_timeout=5, retry=once) as client:
         try:
