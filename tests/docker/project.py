@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -13,6 +13,23 @@ from uuid import uuid4
 import pytest
 
 ROOT = Path(__file__).parents[2]
+# An upload service: it publishes until its standard input ends, and again what was not accepted.
+UPLOADING = """
+import select, sys, time, uuid
+from db.errors import MusicLibraryError
+from worker.publisher import Publisher
+with Publisher() as publisher:
+    while not select.select([sys.stdin], [], [], 0.02)[0]:
+        event = {"event_id": str(uuid.uuid4()), "audio_id": str(uuid.uuid4()), "audio_path": "gs://b/a.mp3",
+                 "metadata": {"title": "Jóga"}}
+        while True:
+            try:
+                assert publisher.publish(event).stored
+                break
+            except MusicLibraryError:
+                time.sleep(0.2)
+        print("published", event["event_id"], flush=True)
+"""
 
 
 def free_ports(number):
@@ -45,7 +62,7 @@ class Compose:
     """A project of its own beside any that runs on this machine: its name, image and ports come by the environment."""
 
     def __init__(self, directory: Path, **settings: str) -> None:
-        self.directory = clean_copy(directory)
+        self.directory = directory
         shutil.copy(directory / ".env.example", directory / ".env")
         first = free_ports(12)
         self.flower = f"http://127.0.0.1:{first}"
@@ -65,6 +82,10 @@ class Compose:
             ["docker", "compose", *arguments], cwd=self.directory, env=self._environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
+
+    def upload(self) -> subprocess.Popen:
+        """Start an upload service in a container of its own; `published_by` ends it."""
+        return self.command("run", "--rm", "-T", "--no-deps", "--interactive", "worker", "python3", "-c", UPLOADING)
 
     def run(self, *arguments, stdin=None, check=True, **environment):
         done = subprocess.run(
@@ -105,11 +126,29 @@ class Compose:
 
 
 @contextmanager
-def compose_project(directory: Path, **settings: str) -> Iterator[Compose]:
-    """Yield a project that is not started yet; everything of it is removed at the end."""
-    project = Compose(directory, **settings)
+def compose_project(directory: Path, code: Callable[[Path], Path] = clean_copy, **settings: str) -> Iterator[Compose]:
+    """Yield a project that is not started yet, of the code put there; everything of it is removed at the end."""
+    project = Compose(code(directory), **settings)
     try:
         yield project
     finally:
         project.run("down", "--volumes", "--timeout", "20", check=False)
         subprocess.run(["docker", "rmi", project.image], capture_output=True, check=False)
+
+
+def published_by(upload: subprocess.Popen) -> set[str]:
+    """End an upload service; return the ids of the events that were accepted from it."""
+    out, _ = upload.communicate("", timeout=60)
+    assert upload.returncode == 0, out
+    return {line.split()[1] for line in out.splitlines() if line.startswith("published")}
+
+
+def nothing_lost(compose: Compose, published: set[str], wait_until) -> None:
+    """Wait until nothing is open, and see that each event was applied, and once."""
+    wait_until(lambda: compose.ask("SELECT 1 FROM audio_events WHERE settled_at IS NULL LIMIT 1") == [], timeout=90)
+    applied = compose.ask(
+        """SELECT event_id FROM audio_track_history WHERE to_status = 'COMPLETED' AND from_status = 'PROCESSING'
+           GROUP BY event_id HAVING count(*) = 1"""
+    )
+    assert published <= set(applied)
+    assert compose.ask("SELECT count(*) FROM audio_tracks WHERE status <> 'COMPLETED'") == ["0"]

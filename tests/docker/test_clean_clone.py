@@ -6,25 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.docker.project import compose_project
-
-# An upload service: it publishes until its standard input ends, and again what was not accepted.
-UPLOADING = """
-import select, sys, time, uuid
-from db.errors import MusicLibraryError
-from worker.publisher import Publisher
-with Publisher() as publisher:
-    while not select.select([sys.stdin], [], [], 0.02)[0]:
-        event = {"event_id": str(uuid.uuid4()), "audio_id": str(uuid.uuid4()), "audio_path": "gs://b/a.mp3",
-                 "metadata": {"title": "Jóga"}}
-        while True:
-            try:
-                assert publisher.publish(event).stored
-                break
-            except MusicLibraryError:
-                time.sleep(0.2)
-        print("published", event["event_id"], flush=True)
-"""
+from tests.docker.project import compose_project, nothing_lost, published_by
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +35,7 @@ def test_it_starts_from_a_clean_clone_with_the_example_settings_and_finds_what_i
 
 def test_killing_each_container_in_turn_while_events_are_published_loses_none(compose, wait_until):
     """Nothing is applied twice either; the leases are those of the example, a minute."""
-    upload = compose.command("run", "--rm", "-T", "--no-deps", "--interactive", "worker", "python3", "-c", UPLOADING)
+    upload = compose.upload()
 
     def stored():
         return int(compose.ask("SELECT count(*) FROM audio_events")[0])
@@ -66,15 +48,7 @@ def test_killing_each_container_in_turn_while_events_are_published_loses_none(co
         wait_until(lambda: set(health(compose).values()) == {"healthy"}, timeout=90)
         before = stored()
         wait_until(lambda before=before: stored() > before + 50, timeout=60)
-    out, _ = upload.communicate("", timeout=60)
-    assert upload.returncode == 0, out
-    published = {line.split()[1] for line in out.splitlines() if line.startswith("published")}
+    published = published_by(upload)
     assert len(published) > 200
 
-    wait_until(lambda: compose.ask("SELECT 1 FROM audio_events WHERE settled_at IS NULL LIMIT 1") == [], timeout=90)
-    applied = compose.ask(
-        """SELECT event_id FROM audio_track_history WHERE to_status = 'COMPLETED' AND from_status = 'PROCESSING'
-           GROUP BY event_id HAVING count(*) = 1"""
-    )
-    assert published <= set(applied)
-    assert compose.ask("SELECT count(*) FROM audio_tracks WHERE status <> 'COMPLETED'") == ["0"]
+    nothing_lost(compose, published, wait_until)

@@ -8,40 +8,24 @@ import os
 import signal
 import subprocess
 import sys
-import tarfile
 from datetime import datetime
-from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from db.migrate import migrate, migrations_dir
+from db.migrate import migrate
 from tests.faults.load import expected
-from tests.faults.stage import PROMISE_SECONDS, ROOT, Stage, Worker, finish, wait_for
+from tests.faults.stage import PROMISE_SECONDS, Stage, Worker, finish, wait_for
 from tests.faults.verdict import faults_found
 from tests.servers import throwaway_home
+from tests.versions import version_before
 
 SEED, COUNT, RATE = 7, 1500, 40
 
 
-def git(*arguments: str) -> bytes:
-    return subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, capture_output=True).stdout
-
-
 @pytest.fixture
 def before(tmp_path):
-    """The code of the version before, and its commit."""
-    if not (ROOT / ".git").exists():
-        pytest.skip("this is no clone: there is no version before")
-    newest = max(path.name for path in migrations_dir().glob("*.sql") if not path.name.endswith(".rollback.sql"))
-    commit = os.environ.get("UPGRADE_FROM")
-    if not commit:
-        added = git("log", "--diff-filter=A", "--format=%H", "-1", "--", f"migrations/{newest}").decode().strip()
-        commit = f"{added}^"
-    with tarfile.open(fileobj=BytesIO(git("archive", commit))) as archive:
-        archive.extractall(tmp_path / "before", filter="data")
-    print(f"from {git('log', '-1', '--format=%h %s', commit).decode().strip()}")
-    return tmp_path / "before"
+    return version_before(tmp_path / "before")
 
 
 def migrated(url: str, code: Path) -> str:
