@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from anyascii import anyascii
 
-from db.letters import INDIC, LOOKALIKES, MIXED, TABLE, UNSPACED, VOWELS
+from db.letters import DASHES, INDIC, LOOKALIKES, MIXED, TABLE, UNSPACED, VOWELS
 
 __all__ = ["FOLDING_VERSION", "Chunk", "Name", "fold", "latin", "name", "punctuation", "romanized"]
 
@@ -76,7 +76,7 @@ def is_unspaced(word: str) -> bool:
 
 def punctuation(text: str) -> str:
     """Return what is left of a name that has neither letters nor digits: its signs, without spaces."""
-    kept = "".join(unicodedata.normalize("NFKC", text).split())
+    kept = "".join(unicodedata.normalize("NFKC", text).translate(DASHES).split())
     return "".join(sign for sign in kept if unicodedata.category(sign)[0] != "C")[:LONGEST_WORD]
 
 

@@ -3,7 +3,7 @@
 
 import re
 
-__all__ = ["INDIC", "LOOKALIKES", "MIXED", "TABLE", "UNSPACED", "VOWELS"]
+__all__ = ["DASHES", "INDIC", "LOOKALIKES", "MIXED", "TABLE", "UNSPACED", "VOWELS"]
 
 # Scripts written without spaces (and Korean, where a part of a word is what people type): cut into pairs of characters.
 UNSPACED = (
@@ -39,6 +39,8 @@ for _katakana in range(0x30A1, 0x30F7):
     _hiragana = chr(_katakana - 0x60)
     TABLE[_katakana] = _SMALL_KANA.get(_hiragana, _hiragana)
 VOWELS = dict.fromkeys((*range(0x0591, 0x05C8), *range(0x0610, 0x061B), *range(0x064B, 0x0660)))
+DASHES = dict.fromkeys((*range(0x2010, 0x2016), 0x2212), "-")
+DASHES |= {ord(sign): letters for sign, letters in _LETTERS.items() if letters in "'\""}
 _CONTROL = dict.fromkeys((*range(32), *range(127, 160)), " ")
 TABLE |= _CONTROL
 

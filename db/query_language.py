@@ -21,7 +21,7 @@ FIELDS = {"title": "A", "artist": "B", "album": "C", "genre": "D", "format": "D"
 
 _QUOTES = str.maketrans("\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d", '"' * 7)
 _TOKEN = re.compile(
-    r'(?P<minus>-)?(?:(?P<field>artist|title|album|genre|format|year):(?=\S))?(?:"(?P<phrase>[^"]*)"(?=\s|$)|(?P<word>\S+))',
+    r'(?P<minus>-)?(?:(?P<field>artist|title|album|genre|format|year):\s*(?=\S))?(?:"(?P<phrase>[^"]*)"(?=\s|$)|(?P<word>\S+))',
     re.IGNORECASE,
 )
 _YEARS = re.compile(r"(\d{4})?(\.\.)?(\d{4})?")

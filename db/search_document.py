@@ -1,6 +1,7 @@
 """Makes of a track what is searched: a tsvector, built here and not by to_tsvector, whose parser mangles names.
 
-Lexemes begin with what tells them apart, and weights say where they come from (A title, B artist, C album, D else):
+Lexemes begin with what tells them apart, and weights say where they come from (A title, B artist, C album, D else;
+those of lengths and initials have none, which saves room):
 
 ========== ============================================================================================
 ``love``   a word; for scripts without spaces each pair of neighbouring characters, and the last character
@@ -137,7 +138,7 @@ def _plain_field(words: list[str], start: int, weight: str, *, layered: bool) ->
     literal = " ".join([f"{word}:{at}{weight}" for at, word in enumerate(words, start)])
     literal += f" '={key}':{start}{weight} "
     if layered and size in LAYERS:
-        literal += " ".join([f"'{size}<{word}':{start}{weight}" for word in named]) + " "
+        literal += " ".join([f"'{size}<{word}'" for word in named]) + " "
     if weight == "B" and len(words) > 1:
         return _Field(literal + _initials(named), size, size, (*words, "=" + key))
     return _Field(literal, size, size, tuple(words))
@@ -154,7 +155,7 @@ def initials(folded: Name) -> str:
 
 def _initials(words: list[str]) -> str:
     letters = "".join([word[0] for word in words])
-    return f"'^{letters}':{_ARTIST_AT}B " if _FEWEST_INITIALS <= len(letters) <= _MOST_INITIALS else ""
+    return f"'^{letters}' " if _FEWEST_INITIALS <= len(letters) <= _MOST_INITIALS else ""
 
 
 def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
@@ -175,7 +176,7 @@ def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
         if size in LAYERS:
             named = found[1:] if found[0][0] in ARTICLES and len(found) > 1 else found
             named = [one for one in named if one[0] not in _DROPPED_IN_KEYS] or named
-            literal += [f"'{size}<{lexeme}':{start}{weight} " for lexeme, _ in named]
+            literal += [f"'{size}<{lexeme}' " for lexeme, _ in named]
         kept = core(text)
         if kept is not None:
             inner = name(kept)
@@ -194,7 +195,7 @@ def _several(text: str, folded: Name) -> list[str]:
     listed = _LISTED.split(text)
     keys = dict.fromkeys(key for part in listed for key in name(part).keys) if len(listed) > 1 else {}
     letters = initials(name(listed[0]) if len(listed) > 1 else folded)
-    abbreviated = [f"{quoted('^' + letters)}:{_ARTIST_AT}B "] if letters else []
+    abbreviated = [quoted("^" + letters) + " "] if letters else []
     return [f"'~{exact_key(key)}':{_ARTIST_AT}B " for key in keys] + abbreviated
 
 

@@ -89,7 +89,8 @@ def phrase_query(folded: Name, weights: str = "", *, prefix: bool = False) -> st
 
 def term_query(term: Term, weights: str = "", layer: str = "", *, prefix: bool = False) -> str:
     """Return the query for a term, in its own field where it names one."""
-    weights = FIELDS[term.field] if term.field else weights
+    if term.field:
+        weights, layer = FIELDS[term.field], ""  # what tells how long a name is does not tell whose it is
     folded = term.name
     if not folded.chunks:
         return lexeme("!" + folded.sign, weights)

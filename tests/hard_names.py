@@ -439,6 +439,7 @@ FIRST = [
     # The query language
     Sought('"love me"', "The Beatles", "Love Me Do"),
     Sought("artist:queen love", "Queen", "Somebody to Love"),
+    Sought("artist: queen love", "Queen", "Somebody to Love"),
     Sought("title:creep artist:radiohead", "Radiohead", "Creep"),
     Sought("creep -radiohead", "TLC", "Creep"),
     Sought("album:nevermind", "Nirvana", "Smells Like Teen Spirit"),

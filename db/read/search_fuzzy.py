@@ -154,7 +154,7 @@ def _parts(
 
 
 def _abbreviated(words: Sequence[str]) -> list[str]:
-    return [lexeme("^" + words[0], "B")] if len(words) == 1 and len(words[0]) >= _FEWEST_INITIALS else []
+    return [lexeme("^" + words[0])] if len(words) == 1 and len(words[0]) >= _FEWEST_INITIALS else []
 
 
 def _short_names(word: str, corrections: dict[str, list[Spelling]]) -> str:

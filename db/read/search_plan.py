@@ -114,7 +114,7 @@ def _whole(query: Query) -> str | None:
     size = sum(size_of(group[0].name) for group in groups)
     if size not in LAYERS or len(groups) == 1:
         return None
-    return any_of(groups_query(groups, weight, f"{size}<") for weight in "AB")
+    return groups_query(groups, layer=f"{size}<")
 
 
 def _size(query: Query) -> int:

@@ -66,6 +66,7 @@ class _Bounded:
         self._conn = conn
         self._alone = conn.autocommit and conn.info.transaction_status == TRANSACTION_STATUS_IDLE
         self._begun = False
+        self._since = time.monotonic()
 
     def fetch(self, statement: str, parameters: dict[str, Any]) -> list[Row]:
         """Return the rows of a statement. Raises DatabaseTimeoutError, DatabaseOperationError."""
@@ -73,7 +74,8 @@ class _Bounded:
         if not self._alone and not self._begun:
             parts.insert(0, _SQL["begin"])
         self._begun = True
-        bounds = {"timeout_ms": int(_STATEMENT_SECONDS * 1000)}
+        left = min(_STATEMENT_SECONDS, _SEARCH_SECONDS - (time.monotonic() - self._since))
+        bounds = {"timeout_ms": max(1, int(left * 1000))}
         return fetch_all(self._conn, ";\n".join(parts), parameters | bounds)
 
     def end(self) -> None:
@@ -87,7 +89,6 @@ class _Run:
     def __init__(self, conn: Connection, request: Request) -> None:
         self.request, self.query, self.found = request, request.query, Found()
         self.wanted = CAP if request.facets else request.offset + request.limit + 1
-        self.began = time.monotonic()
         self.known = known = frequencies(conn)
         groups = self.query.required
         self.common = bool(groups) and min(known.of_groups(groups)) > CAP

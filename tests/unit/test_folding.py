@@ -82,3 +82,8 @@ def test_a_query_is_composed_of_quoted_lexemes_only():
     query = parse("it's a:b* & (c | !d) 'x'")
     assert groups_query(query.required) == "('its' & (('a' & 'b') | 'ab') & 'c' & 'd' & 'x')"
     assert quoted("'") == "''''"
+
+
+def test_dashes_and_quotes_alone_are_the_same_name_whichever_they_are():
+    assert name("–").sign == name("—").sign == name("-").sign == "-"
+    assert name("“?”").sign == name('"?"').sign
