@@ -17,7 +17,7 @@ from db.read.search_plan import CAP, filter_query, plan
 from db.read.search_request import Request
 from db.read.search_tiers import Plan
 from db.statements import Connection, Row, fetch_all, run, statements
-from db.tsquery import any_of, lexeme, term_query
+from db.tsquery import all_of, any_of, lexeme, term_query
 
 __all__ = ["Found", "TierRun", "run_search"]
 
@@ -92,7 +92,8 @@ class _Run:
         self.known = known = frequencies(conn)
         groups = self.query.required
         self.common = bool(groups) and min(known.of_groups(groups)) > CAP
-        self.plan: Plan = plan(self.query, filter_query(self.query, request.filters), known)
+        self.filtered = filter_query(self.query, request.filters)
+        self.plan: Plan = plan(self.query, self.filtered, known)
         self.bounded = _Bounded(conn)
         narrow = (
             request.after.newest if request.after else None,
@@ -148,7 +149,8 @@ class _Run:
             meant = search_fuzzy.guess(self.query, self.known, lambda asked: self.bounded.fetch("spellings", asked))
             if meant is None:
                 return
-            asked = {"asked": array(meant.branches), "seen": self.plan.seen or None}
+            branches = [all_of([branch, self.filtered]) for branch in meant.branches]
+            asked = {"asked": array(branches), "seen": self.plan.seen or None}
             limits = {"branch_cap": _FUZZY_BRANCH, "cap": _FUZZY_CAP}
             rows = self.bounded.fetch("meant", self.shared | asked | limits)
         except DatabaseTimeoutError:

@@ -166,6 +166,29 @@ def test_filters_narrow(conn, add, asked, found):
     assert "".join(sorted(names[audio_id] for audio_id in ids(page))) == found
 
 
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [("isobell", {"artist": "dido"}), ("isobell artist:dido", {}), ("isobell", {"album": "no angel"})],
+    ids=str,
+)
+def test_filters_narrow_what_a_mistyped_word_may_have_meant(conn, add, query, asked):
+    (_, wanted) = add(track("Isobel", "Björk", album="Post"), track("Isobel", "Dido", album="No Angel"))
+    assert [(hit.id, hit.match) for hit in search_audio_tracks_advanced(conn, query, **asked).hits] == [
+        (wanted, "fuzzy")
+    ]
+
+
+@pytest.mark.parametrize("analysed", [False, True])
+def test_of_more_tracks_than_can_be_ranked_the_likeliest_come_first_however_new(conn, add, analysed):
+    add(*(track(f"Song {n} of much love and other things", f"Some Artist {n}") for n in range(1100)))
+    (newest,) = add(track("Love Song", "Newcomer"))
+    if analysed:
+        with conn.cursor() as cursor:
+            cursor.execute("ANALYZE track_search")
+    page = search_audio_tracks_advanced(conn, "song love")
+    assert (page.hits[0].id, page.total_is_exact) == (newest, False)
+
+
 def test_facets_count_the_hits(conn, add):
     add(*(track(f"Love {n}", genre="Rock" if n < 5 else "Jazz", year=1990 + n % 2) for n in range(7)))
     facets = search_audio_tracks_advanced(conn, "love", limit=1, facets=("genre", "year")).facets
