@@ -135,6 +135,8 @@ class InvalidDataError(DatabaseOperationError):
 
 
 _ILLEGAL_TRANSITION = "TA001"
+_NOT_MIGRATED = ("42P01", "42703", "42883")
+"""No such table, column or function."""
 
 _BY_SQLSTATE: dict[str, type[DatabaseOperationError]] = {
     "40P01": DeadlockError,
@@ -176,6 +178,8 @@ def translate(error: psycopg2.Error) -> MusicLibraryError:
         kind = _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or DatabaseOperationError
     if constraint:
         message = f"{message} (constraint {constraint})"
+    if sqlstate in _NOT_MIGRATED:
+        message = f"{message}: run `tonearm migrate` if that is one of Tonearm's"
     return kind(message, sqlstate=sqlstate, constraint=constraint)
 
 

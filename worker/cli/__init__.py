@@ -23,7 +23,6 @@ from worker.settings import ServiceNotConfiguredError, Settings
 from worker.telemetry import configure_logging
 
 REFUSED, USAGE, UNREACHABLE, INTERRUPTED = 1, 2, 3, 130
-_UNDEFINED_TABLE = "42P01"
 
 _COMMANDS: Final = {
     "serving": ("demo", "up", "migrate"),
@@ -114,8 +113,6 @@ def _settings_fault(error: pydantic.ValidationError) -> str:
 
 
 def _database_fault(error: DatabaseOperationError) -> str:
-    if error.sqlstate == _UNDEFINED_TABLE:
-        return f"the database lacks Tonearm's tables ({error}); run `tonearm migrate`"
     if error.retryable:
         return f"{redacted(str(error))}; check DATABASE_URL and that PostgreSQL is running"
     return redacted(str(error))

@@ -1,6 +1,7 @@
 """Every class of error of the database, provoked for real, told apart by its SQLSTATE."""
 
 import threading
+from contextlib import closing
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ from db import (
     ReadOnlyDatabaseError,
     SerializationError,
     ValidationError,
+    get_audio_metadata_by_id,
 )
 from db.errors import translate
 from db.statements import fetch_all, fetch_one, run
@@ -253,3 +255,12 @@ def test_an_illegal_transition_says_where_a_track_can_go():
 def test_rows_come_as_dictionaries_by_column(conn):
     assert fetch_all(conn, "SELECT 1 AS one, NULL AS none") == [{"one": 1, "none": None}]
     assert fetch_one(conn, "SELECT 1 AS one WHERE false") is None
+
+
+def test_a_database_that_was_not_migrated_is_an_error_that_says_what_to_run(empty_database_url):
+    with (
+        pytest.raises(DatabaseOperationError, match="run `tonearm migrate`"),
+        closing(DatabasePool(empty_database_url, min_size=0)) as unmigrated,
+        unmigrated.transaction() as conn,
+    ):
+        get_audio_metadata_by_id(conn, "5d098d5b-adcd-4b71-925a-9eedf497a0f4")
