@@ -37,7 +37,7 @@ class Block(NamedTuple):
     said: str | None
 
     def __str__(self) -> str:
-        return f"{self.document.relative_to(ROOT)}:{self.line}"
+        return f"{self.document.name}:{self.line}"
 
 
 def blocks(document: Path) -> Iterator[Block]:

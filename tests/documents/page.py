@@ -1,6 +1,5 @@
 """Runs a document's blocks as a reader would: one after the other, in one directory, with one Python session."""
 
-import io
 import json
 import os
 import re
@@ -8,49 +7,93 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing, redirect_stdout
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import psycopg2
+import pytest
 
-from tests.documents.blocks import Block
+from tests.documents.blocks import Block, blocks
 from worker.embedded import find_running
 
 STAYS = re.compile(r"^(tonearm up|celery .*\b(worker|flower)|tonearm tail|uvicorn)\b.*$", re.MULTILINE)
 """Commands that go on until they are stopped: a reader gives each a terminal of its own."""
+SESSION = """
+import json, sys, traceback
+names = {"__name__": "__page__"}
+for line in sys.stdin:
+    try:
+        exec(compile(*json.loads(line), "exec"), names)
+        ok = True
+    except BaseException:
+        traceback.print_exc(file=sys.stdout)
+        ok = False
+    print(f"\\0{ok}", flush=True)
+"""
+"""A Python session: blocks come as lines, a NUL and whether it went well come after what each prints."""
 READY = re.compile(r" ready\.|Visit me at|Uvicorn running|Connected to")
 
 
-class Page:
-    """A reader's directory, shell environment and Python session while one document is read.
+RUN = {"python", "sh", "json"}
 
-    With ``python``, a command, each Python block is a program of its own instead, run by that interpreter.
-    """
+
+def to_run(document: Path) -> list[Block]:
+    """Return the blocks of a document that are run, and what they print."""
+    return [block for block in blocks(document) if block.mark == "prints" or (not block.mark and block.language in RUN)]
+
+
+class Page:
+    """A reader's directory, shell environment and Python session while one document is read."""
 
     def __init__(
-        self, directory: Path, environment: dict[str, str], wait_until: Callable[..., Any], *, python: str | None = None
+        self,
+        directory: Path,
+        environment: dict[str, str],
+        wait_until: Callable[..., Any],
+        *,
+        python: str = sys.executable,
     ):
         self.directory, self.environment = directory, environment
         self._wait_until, self._interpreter = wait_until, python
-        self._names: dict[str, Any] = {"__name__": "__page__"}
+        self._session: subprocess.Popen[str] | None = None
         self._staying: list[subprocess.Popen[bytes]] = []
         self.printed = ""
+
+    def read(self, document: Path) -> None:
+        """Run a whole document, and compare what it prints; between two blocks everything published is applied."""
+        for block in to_run(document):
+            if block.mark == "prints":
+                assert printed_as_shown(block.text).search(self.printed), f"{block}: printed was\n{self.printed}"
+            else:
+                self.run(block)
+                self._wait_until(self.is_settled, timeout=20, message=f"{block}: its events are not applied")
 
     def run(self, block: Block) -> None:
         """Run a block; raises where it fails."""
         {"python": self._python, "sh": self._shell, "json": self._json}[block.language](block)
 
     def _python(self, block: Block) -> None:
-        if self._interpreter:
-            self.printed = self._ran([self._interpreter, "-c", block.text], block)
-            return
+        if self._session is None:
+            self._session = subprocess.Popen(
+                [self._interpreter, "-W", "error", "-c", SESSION],
+                cwd=self.directory,
+                env=self.environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._session.stdin
+        assert self._session.stdout
         # The line numbers of a traceback are those of the document.
-        code = compile("\n" * block.line + block.text, str(block.document), "exec")
-        output = io.StringIO()
-        with redirect_stdout(output):
-            exec(code, self._names)
-        self.printed = output.getvalue()
+        print(json.dumps(["\n" * block.line + block.text, str(block.document)]), file=self._session.stdin, flush=True)
+        self.printed = ""
+        for line in self._session.stdout:
+            if line.startswith("\0"):
+                assert line == "\0True\n", f"{block}: {self.printed}"
+                return
+            self.printed += line
+        pytest.fail(f"{block}: the interpreter has ended\n{self.printed}")
 
     def _shell(self, block: Block) -> None:
         self.printed = ""
@@ -106,8 +149,15 @@ class Page:
             cursor.execute("SELECT count(*) FROM audio_events WHERE settled_at IS NULL")
             return bool(cursor.fetchone() == (0,))
 
+    def forget(self) -> None:
+        """Begin another Python session with the next block."""
+        if self._session is not None:
+            self._session.communicate(timeout=20)  # the end of its input is the end of it
+            self._session = None
+
     def close(self) -> None:
         """Stop what still runs."""
+        self.forget()
         for process in reversed(self._staying):
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGINT if sys.platform == "darwin" else signal.SIGTERM)

@@ -10,32 +10,30 @@ from pathlib import Path
 
 import pytest
 
-from db import close_pool
 from tests.documents.blocks import DOCUMENTS, ROOT, blocks, quoted
-from tests.documents.page import Page, printed_as_shown
+from tests.documents.page import RUN, Page, to_run
 
 IN_CHECKOUT = {"README.md", "CONTRIBUTING.md"}
 """Documents whose readers stand in a checkout; the others may have only the wheel."""
 WITHOUT_SERVERS = {"quickstart.md"}
 """Documents that begin before there is any server."""
 SHOWN = {"text", "mermaid"}
-RUN = {"python", "sh", "json"}
 NAMES = [str(document.relative_to(ROOT)) for document in DOCUMENTS]
 
 
 @pytest.fixture
-def page(request, running, tmp_path, wait_until, monkeypatch):
+def page(request, running, tmp_path, wait_until):
     document = ROOT / request.param
-    servers = {"TONEARM_HOME": str(tmp_path / "home"), "LOG_FORMAT": "console", "COLUMNS": "120"}
-    if document.name not in WITHOUT_SERVERS:
-        servers |= {"DATABASE_URL": running.database_url, "BROKER_URL": running.broker_url}
-    for name, value in servers.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-    directory = ROOT if document.name in IN_CHECKOUT else tmp_path
-    opened = Page(directory, dict(os.environ), wait_until)
+    environment = running.programs.environment | {
+        "TONEARM_HOME": str(tmp_path / "home"),
+        "LOG_FORMAT": "console",
+        "COLUMNS": "120",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+    }
+    if document.name in WITHOUT_SERVERS:
+        del environment["DATABASE_URL"], environment["BROKER_URL"]
+    opened = Page(ROOT if document.name in IN_CHECKOUT else tmp_path, environment, wait_until)
     yield opened
-    close_pool()
     opened.close()
 
 
@@ -62,20 +60,11 @@ def test_a_quoted_file_is_quoted_word_for_word(name):
             assert (ROOT / "docs" / block.said).is_file()
 
 
-def to_run(name):
-    return [block for block in blocks(ROOT / name) if block.mark in {None, "prints"} and block.language != "mermaid"]
-
-
 @pytest.mark.parametrize(
     ("name", "page"),
-    [(name, name) for name in NAMES if any(block.language in RUN for block in to_run(name))],
+    [(name, name) for name in NAMES if any(block.language in RUN for block in to_run(ROOT / name))],
     indirect=["page"],
     ids=lambda name: name,
 )
-def test_what_a_document_shows_runs(name, page, wait_until):
-    for block in to_run(name):
-        if block.mark == "prints":
-            assert printed_as_shown(block.text).search(page.printed), f"{block}: printed was\n{page.printed}"
-        elif block.language in RUN:
-            page.run(block)
-            wait_until(page.is_settled, timeout=20, message=f"{block}: its events are not applied")
+def test_what_a_document_shows_runs(name, page):
+    page.read(ROOT / name)

@@ -3,6 +3,7 @@
 ``PYTHONS="python3.11 python3.12"`` names the interpreters; without it, the one that runs this.
 """
 
+import json
 import os
 import re
 import subprocess
@@ -11,8 +12,8 @@ import zipfile
 
 import pytest
 
-from tests.documents.blocks import DOCS, ROOT, blocks
-from tests.documents.page import Page, printed_as_shown
+from tests.documents.blocks import DOCS, ROOT
+from tests.documents.page import Page
 from tests.programs import OURS
 from tests.servers import throwaway_home
 
@@ -77,17 +78,17 @@ def test_the_wheel_has_what_is_needed_and_nothing_else(wheel):
     assert [name for name in names if "__pycache__" in name or name.endswith(".rollback.sql.py")] == []
 
 
-def test_the_quick_start_goes_through_from_top_to_bottom(environment, wait_until):
+def test_a_new_user_gets_through_the_documents_from_top_to_bottom(environment, wait_until):
     with throwaway_home() as home:
-        environment = environment | {"TONEARM_HOME": str(home / "home")}
-        page = Page(home, environment, wait_until, python="python")
+        page = Page(home, environment | {"TONEARM_HOME": str(home / "home")}, wait_until, python="python")
         try:
-            for block in blocks(DOCS / "quickstart.md"):
-                if block.mark == "prints":
-                    assert printed_as_shown(block.text).search(page.printed), f"{block}: printed was\n{page.printed}"
-                elif block.mark is None and block.language != "text":
-                    page.run(block)
-                    wait_until(page.is_settled, timeout=20)
+            page.read(DOCS / "quickstart.md")  # from here on `tonearm up` runs
+            page.environment |= json.loads(run("tonearm", "env", "--json", environment=page.environment))
+            page.forget()
+            for document in sorted(DOCS.glob("*.md")):
+                if document.name != "quickstart.md":
+                    page.read(document)
+                    page.forget()
         finally:
             page.close()
 
