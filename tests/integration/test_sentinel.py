@@ -18,7 +18,7 @@ from worker.embedded.account import package_directory
 from worker.publisher import Publisher
 from worker.settings import Settings
 
-NAME, PASSWORD, SENTINELS_PASSWORD = "tonearm", "throwaway", "another"
+NAME, PASSWORD, SENTINELS_PASSWORD = "tonearm", "throwaway", "throwaway2"
 
 
 def start(stack, directory, name, lines, *arguments):
