@@ -5,6 +5,7 @@ applied: a reader is slower than a worker.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -45,6 +46,8 @@ def test_every_block_is_run_or_says_why_not(name):
         if block.language not in SHOWN | RUN and block.mark != "file" and not (block.mark == "not run" and block.said)
     ]
     assert loose == []
+    reasons = " ".join(block.said or "" for block in blocks(ROOT / name))
+    assert [path for path in re.findall(r"tests/[\w/.]+", reasons) if not (ROOT / path).exists()] == []
     fences = [
         line for line in (ROOT / name).read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("```")
     ]
