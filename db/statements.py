@@ -1,11 +1,12 @@
 """Named SQL statements: loaded from ``db/sql/*.sql``, sent with their names, run with driver errors translated."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 import psycopg2.extras
 from psycopg2.extensions import connection as Connection  # noqa: N812 - the driver's class, under the name of a class
@@ -13,7 +14,7 @@ from psycopg2.extensions import cursor as Cursor  # noqa: N812 - as above
 
 from db.errors import InvalidDataError, translated
 
-__all__ = ["Connection", "Row", "fetch_all", "fetch_one", "run", "statements"]
+__all__ = ["Connection", "Row", "fetch_all", "fetch_one", "run", "statements", "uuid_array"]
 
 psycopg2.extras.register_uuid()  # type: ignore[no-untyped-call]  # its stub says nothing
 
@@ -34,6 +35,11 @@ def statements(file: str) -> Mapping[str, str]:
     if len(found) != len(starts):
         raise ValueError(f"db/sql/{file}.sql names a statement twice")
     return MappingProxyType(found)
+
+
+def uuid_array(ids: Iterable[UUID]) -> str:
+    """Return ids as PostgreSQL writes an array of them, to be cast: the driver's own way costs four times as much."""
+    return "{" + ",".join(map(str, ids)) + "}"
 
 
 def _execute(cursor: Cursor, statement: Any, params: Mapping[str, Any] | None) -> None:

@@ -22,6 +22,11 @@ _SPACE = (
     "\u202f\u205f\u2060\u3000"
 )
 """Every space of Unicode, and those without a width; inside a name they may matter, around it they do not."""
+_UNCLEAN = "\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff"
+CLEAN_TEXT_PATTERN = f"^[^{_UNCLEAN}{_SPACE}]([^{_UNCLEAN}]*[^{_UNCLEAN}{_SPACE}])?$"
+"""Text that clean_text returns unchanged, for pydantic's engine of regular expressions, which knows no surrogates."""
+CLEAN_PATH_PATTERN = f"{PATH_PATTERN[:-1]}([^{_UNCLEAN}]*[^{_UNCLEAN}\\s])$"
+"""A URI that path_faults accepts unchanged."""
 _SHOWN = 60
 
 
@@ -125,6 +130,16 @@ def clean_thumbnail(value: Any, info: ValidationInfo) -> str | None:
     if not isinstance(value, str) or path_faults(value):
         _left_out(info, value, "is not a URI with a scheme")
         return None
+    return value.strip()
+
+
+def clean_path(value: Any) -> Any:
+    """Return a URI without surrounding space. Raises ValueError for text that is none; what is no text is not its."""
+    if not isinstance(value, str):
+        return value
+    fault = path_faults(value)
+    if fault:
+        raise ValueError(fault)
     return value.strip()
 
 

@@ -4,16 +4,16 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID, uuid5
 
 import pydantic
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from db.errors import MusicLibraryError
 from db.limits import PATH_MAX, PATH_PATTERN
-from worker.cleaning import clean_duration, clean_text, clean_thumbnail, clean_whole, clean_year, path_faults
+from worker import fields
 
 PAYLOAD_MAX_BYTES = 256 * 1024
 BATCH_MAX = 1000
@@ -24,13 +24,6 @@ _NAMESPACE = UUID("6f0e6f2b-3c9c-5d0e-9d1e-7a6f6e656172")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _STAND_IN = "\x01"
 """What jsonb cannot hold is stored as a control character that it can, so that a cleaner still sees and notes it."""
-
-_OptionalText = Annotated[
-    str | None, BeforeValidator(clean_text), WithJsonSchema({"type": ["string", "number", "null"]})
-]
-_OptionalWhole = Annotated[
-    int | None, BeforeValidator(clean_whole), WithJsonSchema({"type": ["integer", "string", "null"]})
-]
 
 
 class InvalidEventError(MusicLibraryError):
@@ -48,28 +41,17 @@ class Metadata(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    title: _OptionalText = Field(None, description="cut at 500 characters; “Untitled” where there is none")
-    artist: _OptionalText = Field(None, description="cut at 500 characters")
-    album: _OptionalText = Field(None, description="cut at 500 characters")
-    genre: _OptionalText = Field(None, description="cut at 200 characters")
-    year: Annotated[
-        int | None, BeforeValidator(clean_year), WithJsonSchema({"type": ["integer", "string", "null"]})
-    ] = Field(None, description="1800 to 2100; a date counts as its year, 0 as unknown")
-    duration: Annotated[
-        float | None, BeforeValidator(clean_duration), WithJsonSchema({"type": ["number", "string", "null"]})
-    ] = Field(None, description="seconds, positive")
-    channels: _OptionalWhole = Field(None, description="1 to 16")
-    sample_rate: _OptionalWhole = Field(None, description="Hz")
-    bitrate: _OptionalWhole = Field(None, description="bit/s")
-    format: _OptionalText = Field(None, description="such as MP3; cut at 50 characters")
-    file_size: _OptionalWhole = Field(None, description="bytes")
-
-
-def _check_path(value: str) -> str:
-    fault = path_faults(value)
-    if fault:
-        raise ValueError(fault)
-    return value.strip()
+    title: fields.Name = Field(None, description="cut at 500 characters; “Untitled” where there is none")
+    artist: fields.Name = Field(None, description="cut at 500 characters")
+    album: fields.Name = Field(None, description="cut at 500 characters")
+    genre: fields.Genre = Field(None, description="cut at 200 characters")
+    year: fields.Year = Field(None, description="1800 to 2100; a date counts as its year, 0 as unknown")
+    duration: fields.Duration = Field(None, description="seconds, positive")
+    channels: fields.Channels = Field(None, description="1 to 16")
+    sample_rate: fields.SampleRate = Field(None, description="Hz")
+    bitrate: fields.Bitrate = Field(None, description="bit/s")
+    format: fields.Format = Field(None, description="such as MP3; cut at 50 characters")
+    file_size: fields.FileSize = Field(None, description="bytes")
 
 
 class AudioProcessed(BaseModel):
@@ -83,13 +65,11 @@ class AudioProcessed(BaseModel):
     occurred_at: AwareDatetime | None = Field(
         None, description="when it happened (RFC 3339); the newest event of a track wins; now where it is missing"
     )
-    audio_path: Annotated[str, BeforeValidator(lambda v: _check_path(v) if isinstance(v, str) else v)] = Field(
+    audio_path: fields.Path = Field(
         description="a URI with a scheme: gs, s3, https, file …",
         json_schema_extra={"pattern": _PATH_PATTERN_FOR_SENDERS, "maxLength": PATH_MAX},
     )
-    thumbnail_path: Annotated[
-        str | None, BeforeValidator(clean_thumbnail), WithJsonSchema({"type": ["string", "null"]})
-    ] = Field(None, description="a URI with a scheme")
+    thumbnail_path: fields.Thumbnail = Field(None, description="a URI with a scheme")
     metadata: Metadata = Field(default_factory=Metadata)
 
 

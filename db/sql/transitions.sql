@@ -29,7 +29,7 @@ WITH wanted AS MATERIALIZED (
            OR (t.status = 'FAILED' AND (t.current_event_id IS DISTINCT FROM w.event_id OR t.next_attempt_at <= now())))
     RETURNING w.event_id, t.retry_count
 )
-SELECT w.event_id, w.audio_id,
+SELECT w.event_id,
        coalesce(c.retry_count, CASE WHEN t.lease_token = %(token)s AND t.current_event_id = w.event_id
                                     THEN t.retry_count END) AS retry_count,
        CASE WHEN w.settled_at IS NOT NULL THEN 'duplicate'
@@ -42,7 +42,7 @@ FROM wanted w LEFT JOIN claimed c USING (event_id) LEFT JOIN audio_tracks t ON t
 
 -- name: complete
 -- Finish attempts, changing tracks from PROCESSING to COMPLETED where the lease is still theirs, and settle their
--- events. An event that is applied settles every open one older than itself.
+-- events. An event that is applied settles every open one older than itself. Returns those that were refused.
 WITH item AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(items)s::json) AS i(
         id uuid, event_id uuid, occurred_at timestamptz, title text, artist text, album text, genre text,
@@ -68,7 +68,7 @@ WITH item AS MATERIALIZED (
     WHERE e.audio_id = i.id AND e.settled_at IS NULL
       AND (e.occurred_at, e.event_id) <= (i.occurred_at, coalesce(i.event_id, e.event_id))
 )
-SELECT id FROM done;
+SELECT id FROM item EXCEPT SELECT id FROM done;
 
 -- name: completed_here
 -- Those of these events that this very process completed: it tries again after a commit whose answer was lost.

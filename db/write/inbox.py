@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from db.statements import Connection, fetch_all, fetch_one, run, statements
+from db.statements import Connection, fetch_all, fetch_one, run, statements, uuid_array
 
 _SQL = statements("inbox")
 
@@ -30,27 +30,27 @@ def store_events(conn: Connection, rows: Iterable[bytes]) -> set[UUID]:
 
 def mark_not_enqueued(conn: Connection, event_ids: Sequence[UUID]) -> None:
     """Note that the broker did not take the events' message, so that the next sweep enqueues them."""
-    run(conn, _SQL["not_enqueued"], {"event_ids": list(event_ids)})
+    run(conn, _SQL["not_enqueued"], {"event_ids": uuid_array(event_ids)})
 
 
 def open_payloads(conn: Connection, event_ids: Sequence[UUID]) -> list[dict[str, Any]]:
     """Return the payloads of those events that are not settled yet, oldest first."""
-    return [row["payload"] for row in fetch_all(conn, _SQL["open_payloads"], {"event_ids": list(event_ids)})]
+    return [row["payload"] for row in fetch_all(conn, _SQL["open_payloads"], {"event_ids": uuid_array(event_ids)})]
 
 
 def waiting_events(conn: Connection, audio_ids: Sequence[UUID]) -> list[UUID]:
     """Return the open events of tracks that were just settled: they arrived while the tracks were held."""
-    return [row["event_id"] for row in fetch_all(conn, _SQL["waiting_events"], {"audio_ids": list(audio_ids)})]
+    return [row["event_id"] for row in fetch_all(conn, _SQL["waiting_events"], {"audio_ids": uuid_array(audio_ids)})]
 
 
 def settle_stale(conn: Connection, event_ids: Sequence[UUID]) -> None:
     """Settle events older than what their tracks have applied already."""
-    run(conn, _SQL["settle_stale"], {"event_ids": list(event_ids)})
+    run(conn, _SQL["settle_stale"], {"event_ids": uuid_array(event_ids)})
 
 
 def settle_orphans(conn: Connection, event_ids: Sequence[UUID]) -> None:
     """Settle events whose track was deleted."""
-    run(conn, _SQL["settle_orphans"], {"event_ids": list(event_ids)})
+    run(conn, _SQL["settle_orphans"], {"event_ids": uuid_array(event_ids)})
 
 
 def reject(conn: Connection, items: Iterable[tuple[str, Sequence[str]]]) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from db.limits import ERROR_MESSAGE_MAX, cut
-from db.statements import Connection, fetch_all, fetch_one, run, statements
+from db.statements import Connection, fetch_all, fetch_one, run, statements, uuid_array
 from db.write.search_index import index_tracks
 
 _SQL = statements("transitions")
@@ -33,7 +33,6 @@ class Claim(NamedTuple):
     """
 
     event_id: UUID
-    audio_id: UUID
     retry_count: int | None
     verdict: Verdict
 
@@ -70,7 +69,7 @@ def claim(conn: Connection, event_ids: Sequence[UUID], *, token: UUID, lease_sec
 
     Of several events for one track only the newest claims it.
     """
-    params = {"event_ids": list(event_ids), "token": token, "lease_seconds": lease_seconds, "owner": owner}
+    params = {"event_ids": uuid_array(event_ids), "token": token, "lease_seconds": lease_seconds, "owner": owner}
     return [Claim(**row) for row in fetch_all(conn, _LOCK_AND_CLAIM, params)]
 
 
@@ -81,7 +80,8 @@ def complete(conn: Connection, items: Sequence[Mapping[str, Any]], *, token: UUI
     twice. Metadata, inbox and read model change together, in the caller's transaction.
     """
     params = {"items": to_json(items).decode(), "token": token}
-    done = {row["id"] for row in fetch_all(conn, _SQL["complete"], params)}
+    refused = {row["id"] for row in fetch_all(conn, _SQL["complete"], params)}
+    done = {item["id"] for item in items} - refused
     index_tracks(conn, [item for item in items if item["id"] in done])
     return done
 

@@ -3,20 +3,65 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Annotated, Any
 from uuid import uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BeforeValidator, create_model
 
 from db.limits import TEXT_MAX
-from worker.events import PAYLOAD_MAX_BYTES, InvalidEventError, json_schema, parse_event, parse_json
+from worker.cleaning import clean_duration, clean_text, clean_thumbnail, clean_whole, clean_year
+from worker.events import PAYLOAD_MAX_BYTES, AudioProcessed, InvalidEventError, json_schema, parse_event, parse_json
 
 AUDIO_ID = "5d098d5b-adcd-4b71-925a-9eedf497a0f4"
 
 
 def event(metadata=None, **envelope):
     return {"audio_id": AUDIO_ID, "audio_path": "gs://bucket/a.mp3", "metadata": metadata or {}} | envelope
+
+
+CLEANERS = (
+    dict.fromkeys(("title", "artist", "album", "genre", "format"), clean_text)
+    | dict.fromkeys(("channels", "sample_rate", "bitrate", "file_size"), clean_whole)
+    | {"year": clean_year, "duration": clean_duration, "thumbnail_path": clean_thumbnail}
+)
+AlwaysCleaned = create_model(
+    "AlwaysCleaned",
+    **{field: (Annotated[Any, BeforeValidator(cleaner)], None) for field, cleaner in CLEANERS.items()},
+)
+EDGES = st.sampled_from(
+    ["\u2028", "\u00a0", "\u200b", "\ufeff", "\x7f", "\x85", "\x1c", "\n", " ", "a", "\U0001f3b8", "\u0301"]
+)
+VALUES = st.one_of(
+    st.text(),
+    st.text(EDGES, max_size=4),
+    st.text(EDGES).map(lambda text: "gs://b/" + text),
+    st.sampled_from([50, 51, 200, 201, 500, 501]).flatmap(lambda size: st.text("ab ", min_size=size, max_size=size)),
+    st.integers(),
+    st.integers(-1, 2101),
+    st.sampled_from([2**31 - 1, 2**31, 2**63 - 1, 2**63, 0.0, -0.0, 16.0, 17, "1997", "0"]),
+    st.floats(),
+    st.booleans(),
+    st.none(),
+    st.lists(st.integers(), max_size=1),
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(CLEANERS)), VALUES))
+def test_what_is_taken_as_it_is_is_what_the_cleaners_return_unchanged(values):
+    notes, expected = [], []
+    thumbnail = {"thumbnail_path": values["thumbnail_path"]} if "thumbnail_path" in values else {}
+    metadata = {field: value for field, value in values.items() if not field.endswith("path")}
+    always = AlwaysCleaned.model_validate(values, context=expected)
+    once = AudioProcessed.model_validate(event(metadata, **thumbnail), context=notes)
+    for field in values:
+        found = once.thumbnail_path if field == "thumbnail_path" else getattr(once.metadata, field)
+        wanted = getattr(always, field)
+        assert found == wanted
+        assert type(found) is type(wanted) or field == "duration"
+    assert sorted(notes) == sorted(expected)
 
 
 def cleaned(field, value):
