@@ -51,7 +51,7 @@ test-upgrade: $(STAMP) ## upgrade under load from the commit before the newest m
 	$(PYTEST) -s -m long tests/faults/test_upgrade.py
 
 test-rabbitmq: $(STAMP) ## the fault suite's short form on a real RabbitMQ (apt-get install rabbitmq-server; about 3 minutes)
-	$(PYTEST) -s -m rabbitmq tests/faults
+	$(PYTEST) -s -m rabbitmq tests/faults tests/documents
 
 bench-faults: $(STAMP) ## kill workers of plain Celery and of Tonearm, and print what each lost (about 4 minutes)
 	$(BIN)/python -m tests.faults.side_by_side

@@ -34,7 +34,7 @@ LONGEST_WAIT_SECONDS: Final = 0.05
 class Message(NamedTuple):
     """What a job gets of a message; ``headers`` are Celery's and the sender's."""
 
-    body: bytes
+    body: bytes | str
     content_type: str
     content_encoding: str
     headers: dict[str, Any]
@@ -134,7 +134,7 @@ class Coalescer:
             return
         result = self._consumer.pool.apply_async(
             self._job,
-            args=([Message(bytes(r.body), r.content_type, r.content_encoding, r.request_dict) for r in requests],),
+            args=([Message(_sendable(r.body), r.content_type, r.content_encoding, r.request_dict) for r in requests],),
             accept_callback=accepted,
             timeout_callback=timed_out,
             callback=answered,
@@ -204,3 +204,8 @@ def strategy(task: Any, app: Celery, consumer: Any, **more: Any) -> Any:
     if consumer.hub is None or not consumer.pool.uses_semaphore:
         return default(task, app, consumer, **more)
     return default(task, app, _Diverted(consumer, Coalescer(task, consumer).take), **more)
+
+
+def _sendable(body: bytes | str | memoryview) -> bytes | str:
+    """Return a body that can be sent to a process; RabbitMQ gives texts, and large ones as views."""
+    return body if isinstance(body, str) else bytes(body)
