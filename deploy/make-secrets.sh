@@ -19,9 +19,10 @@ password() { # password NAME FILE: prints it
 }
 
 put() { # put FILE TEXT: as a whole or not at all, for whoever reads it meanwhile
+  rm -f "$1.new" # of a start that was interrupted
   printf %s "$2" > "$1.new"
   chmod 444 "$1.new" # as Docker's own secrets are: each volume is mounted where one user runs
-  mv "$1.new" "$1"
+  mv -f "$1.new" "$1"
 }
 
 superuser=$(password POSTGRES_PASSWORD postgres/postgres_password)

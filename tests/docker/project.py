@@ -68,7 +68,7 @@ class Compose:
         self.flower = f"http://127.0.0.1:{first}"
         name = f"tonearm-test-{uuid4().hex[:8]}"
         self.image = f"tonearm:{name}"
-        self._environment = {k: v for k, v in os.environ.items() if not k.endswith("PASSWORD")} | {
+        self.environment = {k: v for k, v in os.environ.items() if not k.endswith("PASSWORD")} | {
             "COMPOSE_PROJECT_NAME": name,
             "TONEARM_VERSION": name,
             "FLOWER_PORT": str(first),
@@ -79,7 +79,7 @@ class Compose:
     def command(self, *arguments: str) -> subprocess.Popen:
         """Start `docker compose …` and leave it running, its output to be read."""
         return subprocess.Popen(
-            ["docker", "compose", *arguments], cwd=self.directory, env=self._environment, text=True,
+            ["docker", "compose", *arguments], cwd=self.directory, env=self.environment, text=True,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
@@ -90,7 +90,7 @@ class Compose:
     def run(self, *arguments, stdin=None, check=True, **environment):
         done = subprocess.run(
             ["docker", "compose", *arguments], cwd=self.directory, input=stdin, capture_output=True, text=True,
-            check=False, env=self._environment | environment,
+            check=False, env=self.environment | environment,
         )  # fmt: skip
         if check and done.returncode:
             logs = "" if arguments[0] == "logs" else self.run("logs", "--tail", "15", check=False).stdout
@@ -132,7 +132,7 @@ def compose_project(directory: Path, code: Callable[[Path], Path] = clean_copy, 
     try:
         yield project
     finally:
-        project.run("down", "--volumes", "--timeout", "20", check=False)
+        project.run("down", "--volumes", "--remove-orphans", "--timeout", "20", check=False)
         subprocess.run(["docker", "rmi", project.image], capture_output=True, check=False)
 
 
