@@ -367,6 +367,7 @@ def test_people_are_told_in_lines_what_a_scan_found(music, programs):
 def test_wrong_usage_and_services_that_are_away_are_told_apart(music, programs, unused_port):
     missing = programs.tonearm("scan", str(music / "nowhere"))
     assert (missing.code, missing.err) == (2, f"tonearm: cannot read {music}/nowhere: No such file or directory\n")
+    assert programs.tonearm("scan", "").code == 2
     away = programs.tonearm("scan", str(music), DATABASE_URL=f"postgresql://u@127.0.0.1:{unused_port}/x")
     assert away.code == 3
     assert len(away.err.splitlines()) == 1

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 
 
 def scan_files(
-    paths: Annotated[list[Path], typer.Argument(metavar="DIR…", readable=False, help="Directories, or single files.")],
+    paths: Annotated[list[str], typer.Argument(metavar="DIR…", help="Directories, or single files.")],
     as_json: AsJson = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be published; change nothing.")] = False,
     again: Annotated[
@@ -52,7 +52,7 @@ def scan_files(
 
     Example: tonearm scan ~/Music
     """
-    roots = [_root(path) for path in paths]
+    roots = [_root(name) for name in paths]
     settings = Settings()
     options = Options(
         processes=jobs or min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 4, 16),
@@ -72,16 +72,18 @@ def scan_files(
         raise typer.Exit(_REFUSED)
 
 
-def _root(path: Path) -> Path:
+def _root(name: str) -> Path:
     """Return a path that can be scanned, made absolute; a link that somebody named stays one."""
-    root = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - ".." goes, links stay
+    if not name:
+        fail("cannot read a directory without a name: is a variable empty?", _USAGE)
+    root = Path(os.path.abspath(Path(name).expanduser()))  # noqa: PTH100 - ".." goes, links stay
     try:
         if root.stat() and root.is_dir():
             os.scandir(root).close()
         else:
             root.open("rb").close()
     except OSError as error:
-        fail(f"cannot read {shown(path)}: {error.strerror}", _USAGE)
+        fail(f"cannot read {shown(Path(name))}: {error.strerror}", _USAGE)
     return root
 
 
