@@ -32,9 +32,10 @@ def music(tmp_path):
     return root
 
 
-@pytest.fixture
-def scanned(settings, music):
+@pytest.fixture(params=[500, 1], ids=["at once", "one by one"])
+def scanned(settings, music, request, monkeypatch):
     """Scan the music, or other paths, and return how many files of each kind there were, and the whole tally."""
+    monkeypatch.setattr("worker.scan.run._BATCH", request.param)
 
     def run(*paths, **options):
         walk, tally = Walk(list(paths) or [music]), Tally()
@@ -66,6 +67,21 @@ def catalogue(query):
         return {Path(path).name: (audio_id, title) for audio_id, path, title in rows}
 
     return latest
+
+
+@pytest.fixture
+def let_settle(query, music):
+    """Make scans trust the times of the files that they have seen, as if those had been there for a while."""
+
+    def note():
+        for path in music.rglob("*.*"):
+            query(
+                "UPDATE scanned_files SET stamp = %s WHERE path = %s RETURNING 1",
+                child.stamp(path.stat()),
+                path.as_uri(),
+            )
+
+    return note
 
 
 def put(path, data):
@@ -213,11 +229,21 @@ def test_the_same_audio_with_other_tags_is_another_track(music, scanned, catalog
     assert after["worst%20of.mp3"] == before["best%20of.mp3"]
 
 
-def test_files_are_not_read_again_while_their_times_stay(music, scanned, monkeypatch, query):
+def test_files_with_the_same_audio_are_told_apart_by_their_tags_when_they_move(music, scanned, catalogue):
+    for title in ("A", "B"):
+        put(music / f"{title}.mp3", audio.mp3(b"a", TIT2=title))
+    scanned()
+    before = catalogue()
+    (music / "A.mp3").rename(music / "2.mp3")
+    (music / "B.mp3").rename(music / "1.mp3")
+    assert scanned()[0] == {"moved": 2}
+    assert catalogue() == {"2.mp3": before["A.mp3"], "1.mp3": before["B.mp3"]}
+
+
+def test_files_are_not_read_again_while_their_times_stay(music, scanned, monkeypatch, query, let_settle):
     path = put(music / "a.mp3", audio.mp3(b"a", TIT2="A"))
     scanned()
-    # As if the file had been there for a while: its stamp counts.
-    query("UPDATE scanned_files SET stamp = %s RETURNING 1", child.stamp(path.stat()))
+    let_settle()
     monkeypatch.setattr("worker.scan.run.Job", None)
     assert scanned()[0] == {"known": 1}
     assert query("SELECT seen_at > now() - interval '1 hour' FROM scanned_files") == [(True,)]
@@ -234,10 +260,10 @@ def test_everything_is_published_again_when_asked_for(music, scanned, query):
     assert query("SELECT count(*) FROM audio_events") == [(3,)]
 
 
-def test_a_track_that_was_deleted_is_published_again(music, scanned, query):
-    path = put(music / "a.mp3", audio.mp3(b"a", TIT2="A"))
+def test_a_track_that_was_deleted_is_published_again(music, scanned, query, let_settle):
+    put(music / "a.mp3", audio.mp3(b"a", TIT2="A"))
     scanned()
-    query("UPDATE scanned_files SET stamp = %s RETURNING 1", child.stamp(path.stat()))
+    let_settle()
     query("DELETE FROM audio_tracks RETURNING 1")
     assert scanned()[0] == {"changed": 1}
     assert query("SELECT count(*) FROM audio_tracks") == [(1,)]
@@ -270,7 +296,7 @@ def test_files_that_are_gone_are_named_and_come_back_as_they_were(music, scanned
     assert (counted, tally.missing) == ({"known": 1, "moved": 1}, [])
 
 
-def test_pictures_are_written_when_asked_for_and_kept_when_not(music, tmp_path, scanned, query):
+def test_pictures_are_written_when_asked_for_and_kept_when_not(music, tmp_path, scanned, query, let_settle):
     thumbnails = tmp_path / "home" / "thumbnails"
     put(music / "a.mp3", audio.with_picture(PNG, TIT2="A"))
     put(music / "b.mp3", audio.with_picture(b"<svg/>", sound=b"b"))
@@ -285,6 +311,7 @@ def test_pictures_are_written_when_asked_for_and_kept_when_not(music, tmp_path, 
         return uri and Path(uri.removeprefix("file://")).read_bytes()
 
     assert published() is None
+    let_settle()
     counted, tally = scanned(thumbnails=thumbnails)
     assert counted == {"changed": 1, "known": 1}
     assert [fault.reason for fault in tally.pictures] == ["the picture is no JPEG, PNG, GIF or WebP"]
@@ -381,7 +408,7 @@ def test_without_a_broker_everything_is_stored(music, programs, query, unused_po
 
 
 def test_an_interrupted_scan_goes_on_where_it_ended(music, programs, query, wait_until):
-    many = 6000
+    many = 3000
     for number in range(many):
         put(music / f"{number}.mp3", audio.mpeg(str(number).encode(), frames=1))
     command = [sys.executable, "-m", "worker.cli", "scan", "--jobs", "1", str(music)]
