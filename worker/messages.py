@@ -17,10 +17,15 @@ _CONFIRM_SECONDS = 5.0
 """How long RabbitMQ may take to say that it has a message; Redis says so in its answer."""
 
 
-def send(app: Celery, payloads: Sequence[dict[str, Any]], *, stored: bool, queue: str | None = None) -> None:
-    """Send events to the workers: one as itself, more as a batch. Raises OperationalError if no broker answers."""
+def send(
+    app: Celery, payloads: Sequence[dict[str, Any]], *, stored: bool, again: bool = False, queue: str | None = None
+) -> None:
+    """Send events to the workers: one as itself, more as a batch. Raises OperationalError if no broker answers.
+
+    ``again``: the event was tried before, so workers must not apply it together with others.
+    """
     name, args = (PROCESSED, [payloads[0]]) if len(payloads) == 1 else (PROCESSED_BATCH, [list(payloads)])
-    options = {"queue": queue, "ignore_result": True, "confirm_timeout": _CONFIRM_SECONDS}
+    options = {"queue": queue, "ignore_result": True, "confirm_timeout": _CONFIRM_SECONDS, "retries": int(again)}
     with app.producer_or_acquire() as producer:
         try:
             app.send_task(name, args=args, headers={STORED: stored}, producer=producer, **options)

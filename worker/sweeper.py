@@ -13,7 +13,9 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
+from billiard.pool import RUN
 from celery import Celery, bootsteps
+from celery.worker import state
 from celery.worker.components import Pool
 
 from db.errors import MusicLibraryError
@@ -111,7 +113,7 @@ class Sweeper:
         messages += [together[start : start + _BATCH] for start in range(0, len(together), _BATCH)]
         for sent, message in enumerate(messages):
             try:
-                send(self._app, [event.payload for event in message], stored=True)
+                send(self._app, [event.payload for event in message], stored=True, again=message[0].alone)
             except OperationalError:
                 left = [event.event_id for rest in messages[sent:] for event in rest]
                 with self._pool.transaction() as conn:
@@ -162,6 +164,7 @@ class SweeperStep(bootsteps.StartStopStep):
         self._app = worker.app
         self._sweeper: Sweeper | None = None
         self._pool: DatabasePool | None = None
+        self._impatience: threading.Timer | None = None
 
     @property
     def last_run(self) -> float | None:
@@ -184,14 +187,20 @@ class SweeperStep(bootsteps.StartStopStep):
         self._sweeper = Sweeper(self._pool, self._app, settings, hooks=process.hooks())
         self._sweeper.start()
 
+    def close(self, worker: Any) -> None:
+        """Begin to count the time that a warm shutdown has, and hand over the jobs of which a process has a part."""
+        if state.should_terminate in {None, False}:
+            self._impatience = threading.Timer(_DRAIN_SECONDS, _kill_processes_of, [worker.pool])
+            self._impatience.daemon = True
+            self._impatience.start()
+            _finish_writing(worker.pool)
+
     def stop(self, worker: Any) -> None:
         """Let the running attempts end, then give back to PENDING whatever they still hold."""
         # The pool's own step stops after this one; stopped here, what its processes held can be given back at once.
-        impatience = threading.Timer(_DRAIN_SECONDS, _kill_processes_of, [worker.pool])
-        impatience.daemon = True
-        impatience.start()
         worker.pool.stop()
-        impatience.cancel()
+        if self._impatience is not None:
+            self._impatience.cancel()
         self._end()
 
     def terminate(self, worker: Any) -> None:
@@ -213,6 +222,21 @@ class SweeperStep(bootsteps.StartStopStep):
             if returned:
                 log.info("leases_given_back", tracks=returned)
         self._pool.close()
+
+
+def _finish_writing(pool: Any) -> None:
+    """Write the jobs to the end that are larger than a pipe and half written when a worker stops.
+
+    Celery forgets them: its pool is closed before it is flushed, and a closed one leaves them as they are
+    (AsynPool.flush, 5.7). The process would take what tells it to stop for the rest of its job, and wait for more.
+    """
+    processes: Any = getattr(pool, "_pool", None)
+    if getattr(processes, "_active_writers", None):
+        closed, processes._state = processes._state, RUN  # noqa: SLF001 - there is no other way to it
+        try:
+            processes.flush()
+        finally:
+            processes._state = closed  # noqa: SLF001 - as above
 
 
 def _kill_processes_of(pool: Any) -> None:

@@ -31,7 +31,7 @@ ALTER TABLE audio_track_history ATTACH PARTITION audio_track_history_before FOR 
 ALTER TABLE audio_track_history_before DROP CONSTRAINT audio_track_history_before;
 CREATE INDEX audio_track_history_track ON audio_track_history (audio_id, id);
 CREATE INDEX audio_track_history_failures ON audio_track_history (at) WHERE to_status = 'FAILED';
-CREATE INDEX audio_track_history_at ON audio_track_history USING brin (at) WITH (pages_per_range = 32);
+CREATE INDEX audio_track_history_at ON audio_track_history USING brin (at) WITH (pages_per_range = 32, autosummarize = on);
 -- Should the cron job ever stop, nothing is refused: what has no month of its own goes here.
 CREATE TABLE audio_track_history_other PARTITION OF audio_track_history DEFAULT;
 COMMIT;

@@ -128,7 +128,7 @@ def test_a_message_that_nobody_can_read_and_one_that_is_no_event_harm_no_other(
     publish(settings, events[10:])
     with programs.worker(tmp_path / "worker.log", "-c", "2"):
         wait_until(lambda: states(database_url) == {"COMPLETED": 20}, timeout=30)
-        wait_until(lambda: query(database_url, "SELECT count(*) FROM rejected_events") == [(2,)])
+        wait_until(lambda: query(database_url, "SELECT count(*) FROM rejected_events") == [(3,)])
         wait_until(lambda: programs.tonearm("status", "--json").json()["queue"] == {"depth": 0, "unacknowledged": 0})
 
 
