@@ -5,18 +5,19 @@ clients in any language may send here, neither will do.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
+import pydantic
 import structlog
 from celery.worker import consumer
 from kombu.exceptions import OperationalError
+from pydantic import BaseModel, ConfigDict, Field
 
 from worker.messages import UNREADABLE
 
 log = structlog.get_logger()
 
 _JSON = "application/json"
-_LIMITS = (int, float, type(None))
 
 
 class Consumer(consumer.Consumer):
@@ -42,6 +43,10 @@ class Consumer(consumer.Consumer):
         """Keep a message whose headers make no sense, such as an expiry that is no time."""
         self._keep(message, str(exc))
 
+    def on_decode_error(self, message: Any, exc: Exception) -> None:
+        """Keep a message that cannot be decompressed."""
+        self._keep(message, f"its body cannot be read: {exc!r}")
+
     def _keep(self, message: Any, fault: str) -> None:
         """Let a worker process put it among the dead letters: it has a database, and tries again if that is away."""
         text = message.body if isinstance(message.body, str) else bytes(message.body or b"").decode("utf-8", "replace")
@@ -52,6 +57,35 @@ class Consumer(consumer.Consumer):
             log.warning("broker_unavailable", error=str(error))  # not acknowledged: it comes again
         else:
             message.ack_log_error(log, self.connection_errors)
+
+
+class _Call(BaseModel):
+    """The headers of Celery's protocol 2 that a worker looks at; it takes their types for granted.
+
+    Some of them only after it has reserved a process for the task, which then stays reserved.
+    """
+
+    model_config = ConfigDict(strict=True)
+
+    task: str
+    id: str
+    lang: str | None = None
+    root_id: str | None = None
+    parent_id: str | None = None
+    group: str | None = None
+    group_index: int | None = None
+    shadow: str | None = None
+    eta: str | None = None
+    expires: str | float | None = None
+    retries: Annotated[int, Field(ge=0)] | None = None
+    timelimit: Annotated[list[float | None], Field(min_length=2, max_length=2)] | None = None
+    argsrepr: str | None = None
+    kwargsrepr: str | None = None
+    origin: str | None = None
+    ignore_result: bool | None = None
+    replaced_task_nesting: int | None = None
+    stamped_headers: list[str] | None = None
+    stamps: dict[str, Any] | None = None
 
 
 def fault_of(message: Any, tasks: Any) -> str | None:
@@ -71,16 +105,16 @@ def fault_of(message: Any, tasks: Any) -> str | None:
 
 
 def _fault_of_headers(headers: Any, tasks: Any) -> str | None:
-    task, limits = headers.get("task"), headers.get("timelimit") or (None, None)
-    if not isinstance(task, str):
-        return "it has no header `task`"
-    if task not in tasks:
-        return f"there is no task {task!r}"
-    if not isinstance(headers.get("id"), str):
-        return "it has no header `id`"
-    # Celery would look at it after it has taken a process for the task, and never give that back.
-    if not (isinstance(limits, list | tuple) and [type(limit) in _LIMITS for limit in limits] == [True, True]):
-        return f"its header `timelimit` is not two numbers: {limits!r}"
+    try:
+        call = _Call.model_validate(headers)
+    except pydantic.ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        name = str(fault["loc"][0])
+        return f"its header `{name}`: {fault['msg']}" if headers.get(name) is not None else f"it has no header `{name}`"
+    if call.task not in tasks:
+        return f"there is no task {call.task!r}"
+    if set(call.stamped_headers or ()) - set(call.stamps or ()):
+        return "its header `stamps` lacks some of `stamped_headers`"
     return None
 
 

@@ -6,6 +6,7 @@ becomes a message without headers, which worker.consumer puts among the dead let
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -13,15 +14,15 @@ from kombu.transport import TRANSPORT_ALIASES, redis, virtual
 
 
 class Message(virtual.Message):
-    """A message that lacks what only kombu needs gets it; one that cannot be read is the body of another."""
+    """A message with properties that kombu can work with; one that cannot be read is the body of another."""
 
     def __init__(self, payload: Any, channel: Any = None, **rest: Any) -> None:
-        queue = next(iter(getattr(channel, "_active_queues", ())), "")
+        queues = list(getattr(channel, "_active_queues", ()))
         try:
-            super().__init__(_completed(payload, queue), channel=channel, **rest)
+            super().__init__(_completed(payload, queues), channel=channel, **rest)
         except (AttributeError, KeyError, TypeError, ValueError):
             text = json.dumps(payload, ensure_ascii=False)
-            super().__init__(unreadable(text, queue), channel=channel, **rest)
+            super().__init__(unreadable(text, queues), channel=channel, **rest)
 
 
 class ForgivingChannel(redis.Channel):
@@ -36,8 +37,8 @@ class ForgivingChannel(redis.Channel):
             text = error.doc
         except UnicodeDecodeError as error:
             text = error.object.decode("utf-8", "replace")
-        queue = next(iter(self._active_queues), "")
-        self.connection._deliver(unreadable(text, queue), queue)  # noqa: SLF001 - as kombu's own does
+        queues = list(self._active_queues)
+        self.connection._deliver(unreadable(text, queues), queues[0])  # noqa: SLF001 - as kombu's own does
         return True
 
 
@@ -47,15 +48,19 @@ class Transport(redis.Transport):
     Channel = ForgivingChannel
 
 
-def unreadable(text: str, queue: str) -> dict[str, Any]:
+def unreadable(text: str, queues: Sequence[str]) -> dict[str, Any]:
     """Return a message without headers whose body is this text."""
-    return _completed({"body": text, "content-type": "text/plain", "content-encoding": "utf-8"}, queue)
+    return _completed({"body": text, "content-type": "text/plain", "content-encoding": "utf-8"}, queues)
 
 
-def _completed(payload: dict[str, Any], queue: str) -> dict[str, Any]:
-    properties = {"delivery_tag": str(uuid4()), **(payload.get("properties") or {})}
-    where = {"exchange": "", "routing_key": queue, **(properties.get("delivery_info") or {})}
-    return {**payload, "headers": payload.get("headers") or {}, "properties": {**properties, "delivery_info": where}}
+def _completed(payload: dict[str, Any], queues: Sequence[str]) -> dict[str, Any]:
+    """Return a payload with a tag of its own, whatever its sender made up, and a way back to a queue that is read."""
+    properties = dict(payload.get("properties") or {})
+    where = dict(properties.get("delivery_info") or {})
+    if where.get("routing_key") not in queues:
+        where |= {"exchange": "", "routing_key": queues[0] if queues else ""}
+    properties |= {"delivery_tag": str(uuid4()), "delivery_info": where}
+    return {**payload, "headers": dict(payload.get("headers") or {}), "properties": properties}
 
 
 def register() -> None:

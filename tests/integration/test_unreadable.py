@@ -2,7 +2,9 @@
 
 import base64
 import copy
+import itertools
 import json
+import re
 from contextlib import closing
 from uuid import uuid4
 
@@ -85,10 +87,74 @@ def queue(broker_url):
         yield client
 
 
+UUIDS = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def decoded(raw):
+    """A dead letter's text, and what is in the base64 that it may hold."""
+    parts = [base64.b64decode(part).decode() for part in re.findall(r"[A-Za-z0-9+/]{80,}={0,2}", raw)]
+    return " ".join([raw, *parts])
+
+
 def query(url, statement, *parameters):
     with closing(psycopg2.connect(url)) as conn, conn.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall()
+
+
+HEADERS = [
+    "lang",
+    "root_id",
+    "parent_id",
+    "group",
+    "group_index",
+    "shadow",
+    "eta",
+    "expires",
+    "retries",
+    "timelimit",
+    "argsrepr",
+    "kwargsrepr",
+    "origin",
+    "ignore_result",
+    "replaced_task_nesting",
+    "stamped_headers",
+    "stamps",
+    "compression",
+    "tonearm_stored",
+]
+PROPERTIES = (
+    "correlation_id",
+    "reply_to",
+    "delivery_mode",
+    "delivery_info",
+    "priority",
+    "delivery_tag",
+    "body_encoding",
+)
+ODD = (7, -1, "odd", [], [1, 2, 3], {"a": 1}, True)
+
+
+def test_an_odd_header_or_property_costs_at_most_its_own_message(programs, queue, database_url, tmp_path, wait_until):
+    sent = set()
+    log = tmp_path / "worker.log"
+    with programs.worker(log, "-c", "1") as worker:
+        for part, names in (("headers", HEADERS), ("properties", PROPERTIES)):
+            for name, odd in itertools.product(names, ODD):
+                event = {"audio_id": str(uuid4()), "audio_path": f"gs://bucket/{name}.mp3"}
+                message = a_message(event)
+                message[part][name] = odd
+                queue.lpush("celery", json.dumps(message))
+                sent.add(event["audio_id"])
+
+        def accounted_for():
+            letters = [raw for (raw,) in query(database_url, "SELECT raw FROM rejected_events")]
+            known = completed(database_url) | {audio_id for raw in letters for audio_id in UUIDS.findall(decoded(raw))}
+            return sent <= known
+
+        wait_until(accounted_for, timeout=40)
+        wait_until(lambda: queue.llen("celery") == 0 and queue.hlen("unacked") == 0)
+        assert worker.poll() is None
 
 
 def completed(url):
