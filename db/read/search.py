@@ -113,7 +113,7 @@ def _hit(row: Row, request: Request) -> SearchHit:
         album=row["album"],
         genre=row["genre"],
         year=row["year"],
-        duration=row["duration"],
+        duration=None if row["duration"] is None else float(row["duration"]),
         format=row["format"],
         audio_path=row["audio_path"],
         score=max(row["points"], 1) / SCALE,

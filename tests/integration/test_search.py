@@ -79,6 +79,18 @@ def test_a_track_is_found_as_soon_as_it_is_indexed_and_by_its_new_name_when_it_c
     assert [(hit.id, hit.match) for hit in search_audio_tracks(conn, "joga")] == [(first["id"], "exact")]
 
 
+@pytest.mark.parametrize("query", ["hyperballad", "hyperbalad"])
+def test_a_hit_has_what_the_track_has_in_the_same_types(conn, add, query):
+    fields = {"album": "Post", "genre": "Electronic", "year": 1995, "duration": 321.0, "format": "FLAC"}
+    item = track('Hyper"ballad" \\', "Björk", **fields)
+    add(item)
+    (hit,) = search_audio_tracks(conn, query)
+    assert hit == type(hit).model_validate(
+        item | {"score": hit.score, "match": hit.match, "highlights": None}, strict=True
+    )
+    assert isinstance(hit.duration, float)
+
+
 def test_pages_neither_repeat_nor_skip_while_tracks_are_added(conn, add):
     there = add(*(track(f"Love {n}", f"Artist {n % 7}") for n in range(57)))
     seen, cursor = [], None
