@@ -43,13 +43,16 @@ CREATE TYPE public.search_prefix AS (
 	words_ab tsquery,
 	beginning tsquery,
 	named tsquery,
-	length real
+	length real,
+	complete boolean
 );
 
 CREATE TYPE public.search_words AS (
 	asked tsquery,
 	layers tsquery[],
 	few boolean,
+	costly boolean,
+	most boolean,
 	words_a tsquery,
 	words_b tsquery,
 	words_ab tsquery,
@@ -193,22 +196,8 @@ COMMENT ON COLUMN public.track_search.document IS 'made by db/search_document.py
 CREATE FUNCTION public.search_branch(asked tsquery, seen tsquery, excluded tsquery, narrowed boolean, narrow public.search_filter, cap integer) RETURNS SETOF public.track_search
     LANGUAGE sql STABLE ROWS 100
     AS $$
-    SELECT s.* FROM track_search s
-    WHERE s.document @@ asked
-      AND (s.document @@ seen) IS NOT TRUE
-      AND (s.document @@ excluded) IS NOT TRUE
-      AND (NOT narrowed OR (
-              ((narrow).newest IS NULL OR s.doc_id <= (narrow).newest)
-          AND ((narrow).year_min IS NULL OR s.year >= (narrow).year_min)
-          AND ((narrow).year_max IS NULL OR s.year <= (narrow).year_max)
-          AND ((narrow).duration_min IS NULL OR s.duration >= (narrow).duration_min)
-          AND ((narrow).duration_max IS NULL OR s.duration <= (narrow).duration_max)
-          AND ((narrow).format IS NULL OR lower(s.format) = lower((narrow).format))
-          AND ((narrow).genre IS NULL OR lower(s.genre) = lower((narrow).genre)
-               OR lower((narrow).genre) = ANY (regexp_split_to_array(lower(s.genre), '\s*[|;,/]\s*')))
-          AND ((narrow).status IS NULL
-               OR EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.id AND t.status = (narrow).status))
-      ))
+    SELECT s.* FROM search_narrowed(narrowed, narrow) s
+    WHERE s.document @@ asked AND (s.document @@ seen) IS NOT TRUE AND (s.document @@ excluded) IS NOT TRUE
     LIMIT cap
 $$;
 
@@ -245,12 +234,45 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION public.search_narrowed(narrowed boolean, narrow public.search_filter) RETURNS SETOF public.track_search
+    LANGUAGE sql STABLE
+    AS $$
+    SELECT s.* FROM track_search s
+    WHERE NOT narrowed OR (
+              ((narrow).newest IS NULL OR s.doc_id <= (narrow).newest)
+          AND ((narrow).year_min IS NULL OR s.year >= (narrow).year_min)
+          AND ((narrow).year_max IS NULL OR s.year <= (narrow).year_max)
+          AND ((narrow).duration_min IS NULL OR s.duration >= (narrow).duration_min)
+          AND ((narrow).duration_max IS NULL OR s.duration <= (narrow).duration_max)
+          AND ((narrow).format IS NULL OR lower(s.format) = lower((narrow).format))
+          AND ((narrow).genre IS NULL OR lower(s.genre) = lower((narrow).genre)
+               OR lower((narrow).genre) = ANY (regexp_split_to_array(lower(s.genre), '\s*[|;,/]\s*')))
+          AND ((narrow).status IS NULL
+               OR EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.id AND t.status = (narrow).status)))
+$$;
+
 CREATE FUNCTION public.search_newest() RETURNS bigint
     LANGUAGE plpgsql STABLE
     SET enable_indexscan TO 'on'
     AS $$
 BEGIN
     RETURN (SELECT coalesce(max(doc_id), 0) FROM track_search);
+END
+$$;
+
+CREATE FUNCTION public.search_oldest(asked tsquery, seen tsquery, excluded tsquery, narrowed boolean, narrow public.search_filter, cap integer) RETURNS SETOF public.track_search
+    LANGUAGE plpgsql STABLE ROWS 100
+    SET enable_bitmapscan TO 'off'
+    SET enable_indexscan TO 'on'
+    AS $$
+BEGIN
+    IF asked IS NOT NULL THEN
+        RETURN QUERY
+        SELECT s.* FROM search_narrowed(narrowed, narrow) s
+        WHERE s.document @@ asked AND (s.document @@ seen) IS NOT TRUE AND (s.document @@ excluded) IS NOT TRUE
+        ORDER BY s.doc_id
+        LIMIT cap;
+    END IF;
 END
 $$;
 
@@ -353,7 +375,7 @@ DECLARE
 BEGIN
     FOREACH layered IN ARRAY CASE WHEN words.few THEN ARRAY[false, true] ELSE ARRAY[true] END LOOP
         layers := CASE WHEN layered THEN words.layers END;
-        cap := CASE WHEN layered THEN 300 ELSE 1000 END;
+        cap := CASE WHEN NOT layered THEN 1000 WHEN words.costly THEN 150 ELSE 300 END;
         SELECT array_agg(doc_id), array_agg(least(8999, greatest(5000, points))::integer), count(*) >= cap
         INTO docs, rates, capped
         FROM (
@@ -385,7 +407,11 @@ BEGIN
                 UNION ALL
                 SELECT * FROM search_branch(layers[4], seen, excluded, narrowed, narrow, cap)
                 UNION ALL
-                SELECT * FROM search_branch(words.asked, seen, excluded, narrowed, narrow, cap)
+                SELECT * FROM search_branch(CASE WHEN words.most THEN NULL ELSE words.asked END,
+                                            seen, excluded, narrowed, narrow, cap)
+                UNION ALL
+                SELECT * FROM search_oldest(CASE WHEN words.most THEN words.asked END,
+                                            seen, excluded, narrowed, narrow, cap)
                 LIMIT cap
             ) each
         ) rated;

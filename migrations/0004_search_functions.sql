@@ -18,25 +18,19 @@ CREATE TYPE search_exact AS (
     typed text, bare text
 );
 CREATE TYPE search_words AS (
-    asked tsquery, layers tsquery[], few boolean, words_a tsquery, words_b tsquery, words_ab tsquery, words_abc tsquery,
-    album tsquery, named tsquery, phrase tsquery, whole tsquery, size real
+    asked tsquery, layers tsquery[], few boolean, costly boolean, most boolean,
+    words_a tsquery, words_b tsquery, words_ab tsquery, words_abc tsquery, album tsquery, named tsquery, phrase tsquery, whole tsquery, size real
 );
 CREATE TYPE search_prefix AS (
     asked tsquery, layers tsquery[], also tsquery, words_a tsquery, words_b tsquery, words_ab tsquery,
-    beginning tsquery, named tsquery, length real
+    beginning tsquery, named tsquery, length real, complete boolean
 );
 
--- One branch of a tier: what the index is asked for, then whatever else is asked of a track. The planner puts this text
--- in the place of its calls.
-CREATE FUNCTION search_branch(
-    asked tsquery, seen tsquery, excluded tsquery, narrowed boolean, narrow search_filter, cap integer
-)
-RETURNS SETOF track_search LANGUAGE sql STABLE ROWS 100 AS $$
+-- The tracks that pass a filter. The planner puts the text of this function and the next in the place of their calls.
+CREATE FUNCTION search_narrowed(narrowed boolean, narrow search_filter) RETURNS SETOF track_search
+LANGUAGE sql STABLE AS $$
     SELECT s.* FROM track_search s
-    WHERE s.document @@ asked
-      AND (s.document @@ seen) IS NOT TRUE
-      AND (s.document @@ excluded) IS NOT TRUE
-      AND (NOT narrowed OR (
+    WHERE NOT narrowed OR (
               ((narrow).newest IS NULL OR s.doc_id <= (narrow).newest)
           AND ((narrow).year_min IS NULL OR s.year >= (narrow).year_min)
           AND ((narrow).year_max IS NULL OR s.year <= (narrow).year_max)
@@ -46,9 +40,35 @@ RETURNS SETOF track_search LANGUAGE sql STABLE ROWS 100 AS $$
           AND ((narrow).genre IS NULL OR lower(s.genre) = lower((narrow).genre)
                OR lower((narrow).genre) = ANY (regexp_split_to_array(lower(s.genre), '\s*[|;,/]\s*')))
           AND ((narrow).status IS NULL
-               OR EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.id AND t.status = (narrow).status))
-      ))
+               OR EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.id AND t.status = (narrow).status)))
+$$;
+
+-- One branch of a tier: what the index of the documents is asked for, then whatever else is asked of a track.
+CREATE FUNCTION search_branch(
+    asked tsquery, seen tsquery, excluded tsquery, narrowed boolean, narrow search_filter, cap integer
+)
+RETURNS SETOF track_search LANGUAGE sql STABLE ROWS 100 AS $$
+    SELECT s.* FROM search_narrowed(narrowed, narrow) s
+    WHERE s.document @@ asked AND (s.document @@ seen) IS NOT TRUE AND (s.document @@ excluded) IS NOT TRUE
     LIMIT cap
+$$;
+
+-- The same without that index, oldest first: for what so many tracks have that the index would take longer to say where
+-- they all are than it takes to come upon some.
+CREATE FUNCTION search_oldest(
+    asked tsquery, seen tsquery, excluded tsquery, narrowed boolean, narrow search_filter, cap integer
+)
+RETURNS SETOF track_search LANGUAGE plpgsql STABLE ROWS 100
+SET enable_bitmapscan = off SET enable_indexscan = on AS $$
+BEGIN
+    IF asked IS NOT NULL THEN
+        RETURN QUERY
+        SELECT s.* FROM search_narrowed(narrowed, narrow) s
+        WHERE s.document @@ asked AND (s.document @@ seen) IS NOT TRUE AND (s.document @@ excluded) IS NOT TRUE
+        ORDER BY s.doc_id
+        LIMIT cap;
+    END IF;
+END
 $$;
 
 -- Each tier gives the tracks it ranks with their points, at most its cap; its branches stop there together, in their
@@ -105,7 +125,7 @@ DECLARE
 BEGIN
     FOREACH layered IN ARRAY CASE WHEN words.few THEN ARRAY[false, true] ELSE ARRAY[true] END LOOP
         layers := CASE WHEN layered THEN words.layers END;
-        cap := CASE WHEN layered THEN 300 ELSE 1000 END;
+        cap := CASE WHEN NOT layered THEN 1000 WHEN words.costly THEN 150 ELSE 300 END;
         SELECT array_agg(doc_id), array_agg(least(8999, greatest(5000, points))::integer), count(*) >= cap
         INTO docs, rates, capped
         FROM (
@@ -137,7 +157,11 @@ BEGIN
                 UNION ALL
                 SELECT * FROM search_branch(layers[4], seen, excluded, narrowed, narrow, cap)
                 UNION ALL
-                SELECT * FROM search_branch(words.asked, seen, excluded, narrowed, narrow, cap)
+                SELECT * FROM search_branch(CASE WHEN words.most THEN NULL ELSE words.asked END,
+                                            seen, excluded, narrowed, narrow, cap)
+                UNION ALL
+                SELECT * FROM search_oldest(CASE WHEN words.most THEN words.asked END,
+                                            seen, excluded, narrowed, narrow, cap)
                 LIMIT cap
             ) each
         ) rated;

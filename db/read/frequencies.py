@@ -2,7 +2,7 @@
 
 import math
 import time
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -24,9 +24,15 @@ class Frequencies(NamedTuple):
     shares: Sequence[float] = ()
     tracks: float = 0.0
 
-    def tracks_with(self, word: str) -> float:
-        """Return how many tracks have a word; 0 where nobody knows."""
-        return self._of(word, prefix=False) * self.tracks
+    def tracks_with(self, word: str, *, prefix: bool = False) -> float:
+        """Return how many tracks have a lexeme, or one that begins with it; 0 where nobody knows."""
+        return self._of(word, prefix=prefix) * self.tracks
+
+    def completions(self, part: str, most: int) -> list[str]:
+        """Return the commonest words that go on where this one ends, most frequent first."""
+        first, last = bisect_right(self.words, part), bisect_right(self.words, part + "\U0010ffff")
+        found = sorted(zip(self.shares[first:last], self.words[first:last], strict=True), reverse=True)
+        return [word for _, word in found[:most]]
 
     def _share(self, term: Term, *, prefix: bool) -> float:
         """Return the share of the tracks that match a term at most; 0 where nobody knows."""
@@ -35,9 +41,7 @@ class Frequencies(NamedTuple):
 
     def _of(self, part: str, *, prefix: bool) -> float:
         first = bisect_left(self.words, part)
-        last = (
-            bisect_left(self.words, part + "\U0010ffff") if prefix else first + (part in self.words[first : first + 1])
-        )
+        last = bisect_right(self.words, part + "\U0010ffff" * prefix)
         return sum(self.shares[first:last])
 
     def of_groups(self, groups: Sequence[Sequence[Term]], *, prefix: bool = False) -> list[float]:
@@ -51,7 +55,8 @@ class Frequencies(NamedTuple):
     def expected(self, groups: Sequence[Sequence[Term]], *, prefix: bool = False) -> float:
         """Return how many tracks match all groups, if words had nothing to do with each other."""
         tracks = max(self.tracks, 1.0)
-        return math.prod(number / tracks for number in self.of_groups(groups, prefix=prefix)) * tracks
+        different = dict.fromkeys(tuple(group) for group in groups)
+        return math.prod(number / tracks for number in self.of_groups([*different], prefix=prefix)) * tracks
 
 
 def frequencies(conn: Connection) -> Frequencies:

@@ -2,18 +2,19 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
-from db.folding import ARTICLES, Name, is_unspaced, latin, name
+from db.folding import ARTICLES, is_unspaced, latin, name
 from db.numbers import in_digits, in_words
 from db.query_language import Query
 from db.read.frequencies import Frequencies
+from db.read.meanings import Meaning, affordable, all_asked, word_asked
 from db.read.search_plan import spans
 from db.read.spelling import LookUp, Spelling, spellings
-from db.search_document import LAYERS, core, exact_key, grams
-from db.tsquery import all_of, any_of, key_query, lexeme, pairs_query
+from db.search_document import LAYERS, core, exact_key
+from db.tsquery import any_of, key_query, lexeme
 
 __all__ = ["Guess", "guess", "understood"]
 
@@ -94,29 +95,33 @@ def guess(query: Query, known: Frequencies, look_up: LookUp) -> Guess | None:
     key = "=" + exact_key(query.name.keys[0]) if query.name.keys else ""
     asked = [*telling, key] if len(key) > 4 else telling  # noqa: PLR2004 - shorter is a word
     corrections = spellings(look_up, asked, known.tracks_with)
-    meant = {word: _meant(word, corrections.get(word, ())) for word in words}
+    meant = [Meaning(word, corrections.get(word, []), known) for word in words]
+    corrected = _corrected(words, corrections)
     readings = _readings(query.text)
-    names = {text: folded for text in readings if (folded := name(text)).keys}
-    whole = [folded for text, folded in names.items() if readings[text] > _PART or len(folded.chunks) > 1]
-    readings |= dict.fromkeys(_corrected(words, corrections), _CORRECTED)
+    others = [*readings, *(corrected if len(words) > 1 else ())]
+    names = {text: folded for text in others if (folded := name(text)).keys}
+    whole = [
+        all_asked(word_asked(part, known) for chunk in folded.chunks for part in chunk.parts)
+        for text, folded in names.items()
+        if text in readings and (readings[text] > _PART or len(folded.chunks) > 1)
+    ]
+    readings |= dict.fromkeys(corrected, _CORRECTED)
     branches = [
         any_of([*(lexeme(near.word) for near in corrections.get(key, [])), *_abbreviated(words)]),
         any_of([key_query(names.values()), key_query(names.values(), kind="~")]),
-        all_of(meant.values()) if len(words) > 1 or is_unspaced(words[0]) else _short_names(words[0], corrections),
-        any_of(all_of(map(lexeme, _all_words(folded))) for folded in whole),
+        _all_words(meant) if len(words) > 1 or is_unspaced(words[0]) else _short_names(meant[0], known),
+        affordable(whole),
         any_of(lexeme("=" + exact_key(key), "B") for key in spans(_parted(query)) if len(key) > _SHORTEST_NAME),
-        *_parts(words, telling, meant, corrections),
+        *_some_words(meant, telling),
     ]
     return Guess(readings, corrections, tuple(dict.fromkeys(branch for branch in branches if branch)))
 
 
-def _meant(word: str, near: Sequence[Spelling]) -> str:
-    """Return the query for what a word may mean; of a script without spaces, for most of its characters in a row."""
-    if not is_unspaced(word):
-        return any_of([lexeme(word), *(lexeme(spelling.word) for spelling in near)])
-    pairs = grams(word)[:-1] or [word]
-    length = min(len(pairs), max(2, (len(pairs) - 1) // 2))
-    return any_of(pairs_query(pairs[at : at + length]) for at in range(len(pairs) - length + 1))
+def _all_words(meant: Sequence[Meaning]) -> str:
+    """Return the query for all the words, whatever they mean: anywhere, or in short names where that takes too long."""
+    everywhere = affordable([all_asked(word.anywhere() for word in meant)])
+    layers = [layer for layer in LAYERS if layer >= len(meant)]
+    return everywhere or affordable(all_asked(word.in_names_of(layer) for word in meant) for layer in layers)
 
 
 def _corrected(words: Sequence[str], corrections: dict[str, list[Spelling]]) -> tuple[str, ...]:
@@ -131,42 +136,31 @@ def _parted(query: Query) -> list[str]:
     return [part for chunk in query.name.chunks for part in chunk.parts][:_MOST_WORDS]
 
 
-def _all_words(folded: Name) -> Iterable[str]:
-    return [part for chunk in folded.chunks for part in chunk.parts]
-
-
-def _parts(
-    words: Sequence[str], telling: Sequence[str], meant: dict[str, str], corrections: dict[str, list[Spelling]]
-) -> list[str]:
+def _some_words(meant: Sequence[Meaning], telling: Sequence[str]) -> list[str]:
     """Return queries for most of the words, where not all of them are in any name."""
-    if len(words) == 1:
+    if len(meant) == 1:
         return []
-    if len(words) == 2:  # noqa: PLR2004 - one of two words: only in short names
-        exact = [word for word in telling if word not in ARTICLES]
-        layered = [lexeme(f"{layer}<{near}") for layer in LAYERS for word in exact for near in _near(word, corrections)]
-        return [any_of(layered)]
-    left_out = [{*words} - {out} for out in words]
-    pairs = [{*pair} for pair in combinations(sorted(words, key=lambda word: (-len(word), word))[:3], 2)]
-    return [
-        any_of(all_of(meant[word] for word in words if word in kept) for kept in choice if not kept.isdisjoint(telling))
-        for choice in (left_out, [] if len(words) == 3 else pairs)  # noqa: PLR2004 - of three, pairs are the same
+    if len(meant) == 2:  # noqa: PLR2004 - one of two words: only in short names
+        said = [word for word in meant if word.word in telling and word.word not in ARTICLES]
+        return [affordable(word.in_names_of(layer, slips=1) for word in said for layer in LAYERS)]
+    longest = sorted(meant, key=lambda word: (-len(word.word), word.word))[:3]
+    left_out = [[word for word in meant if word is not out] for out in meant]
+    choices = [
+        [all_asked(word.anywhere() for word in kept) for kept in choice]
+        for choice in (left_out, combinations(longest, 2))
     ]
+    return [affordable(sorted(choice, key=lambda one: one.reads)) for choice in choices]
 
 
 def _abbreviated(words: Sequence[str]) -> list[str]:
     return [lexeme("^" + words[0])] if len(words) == 1 and len(words[0]) >= _FEWEST_INITIALS else []
 
 
-def _short_names(word: str, corrections: dict[str, list[Spelling]]) -> str:
+def _short_names(meant: Meaning, known: Frequencies) -> str:
     """Return the query for short names with what a lone word may mean: it may mean a word that too many tracks have."""
-    near = [spelling.word for spelling in corrections.get(word, [])]
-    return any_of(
-        lexeme(kind + other) for kind in ("=", "1<", "2<") for other in near if kind != "2<" or len(other) > _LONG
-    )
-
-
-def _near(word: str, corrections: dict[str, list[Spelling]]) -> list[str]:
-    return [word, *(near.word for near in corrections.get(word, []) if near.slips == 1)]
+    texts = [one.word for one in meant.near]
+    kinds = [(kind, text) for kind in ("1<", "2<") for text in texts if kind != "2<" or len(text) > _LONG]
+    return affordable(word_asked(kind + text, known) for kind, text in kinds)
 
 
 def understood(found: Guess) -> dict[str, Any]:

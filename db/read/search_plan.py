@@ -19,6 +19,10 @@ FEW: Final = 600
 """So many tracks are ranked without asking for the likeliest first; the database goes back on it if there are more."""
 Groups = Sequence[Sequence[Term]]
 _WEIGHTS = "\0"
+_LONG_LIST = 10_000
+"""Tracks of a word, from which on its list in the index takes more than a millisecond or two to read."""
+_MOST_TRACKS = 0.1
+_MOST_COMPLETIONS = 12
 _MOST_YEARS = 20
 _SHORTEST_PREFIX = 3
 _MOST_NAMED = 8
@@ -87,10 +91,25 @@ def plan(query: Query, filtered: str, known: Frequencies) -> Plan:
     seen = any_of(
         [exact.asked or "", exact.cores or "", asked or "", groups_query(groups, prefix=True) if prefix else ""]
     )
-    few = known.expected(groups) <= FEW
-    return Plan(
-        exact, Words(asked, layers, few, a, b, ab, abc, album, named, phrase, _whole(query), _size(query)), prefix, seen
+    expected = known.expected(groups)
+    listed = min(known.of_groups(groups), default=0.0)
+    words_tier = Words(
+        asked=asked,
+        layers=layers,
+        few=expected <= FEW,
+        costly=listed > _LONG_LIST,
+        most=not filtered and expected > max(_LONG_LIST, _MOST_TRACKS * known.tracks),
+        words_a=a,
+        words_b=b,
+        words_ab=ab,
+        words_abc=abc,
+        album=album,
+        named=named,
+        phrase=phrase,
+        whole=_whole(query),
+        size=_size(query),
     )
+    return Plan(exact, words_tier, prefix, seen)
 
 
 def _exact(query: Query, filtered: str, phrase: str | None) -> Exact:
@@ -176,24 +195,33 @@ def spans(words: Sequence[str]) -> list[str]:
 
 
 def _prefix(query: Query, filtered: str, named: str | None, known: Frequencies) -> Prefix | None:
-    """Plan the tracks in which the last word goes on; None where it cannot."""
+    """Plan the tracks in which the last word goes on; None where it cannot.
+
+    The index reads the whole lists of all words that go on. Where those are long, only the commonest are asked for.
+    """
     groups = query.required
     last = groups[-1][-1] if groups else None
     if last is None or last.phrase or not last.name.chunks:
         return None
     beginning = key_query([query.name], prefix=True) if query.text and len(groups[-1]) == 1 else ""
     part = last.name.chunks[-1].parts[-1]
-    asked = also = ""
+    layers, asked, also, complete = [beginning], "", "", True
+    rare = len(groups) > 1 and min(known.of_groups(groups[:-1])) <= FEW
+    long = len(groups) > 1 and known.tracks_with(part, prefix=True) > _LONG_LIST
     if is_unspaced(part):
-        layers = [beginning]
+        pass
+    elif rare and (long or len(part) < _SHORTEST_PREFIX):
+        asked, also = groups_query(groups[:-1]), groups_query(groups, prefix=True)
+    elif long:
+        complete = False
+        longer = _completed(query, known.completions(part, _MOST_COMPLETIONS))
+        layers += _layered(longer, prefix=False)[-1:] if longer else []
+        asked = groups_query(longer.required) if longer and min(known.of_groups(groups[:-1])) <= _LONG_LIST else ""
     else:
-        layers = [*_layered(query, prefix=True), beginning]
-        if len(groups) > 1 and known.expected(groups, prefix=True) <= FEW:
-            layers = layers[-2:]
-        if len(part) >= _SHORTEST_PREFIX:
-            asked = groups_query(groups, prefix=True)
-        elif len(groups) > 1 and min(known.of_groups(groups)) <= CAP:
-            asked, also = groups_query(groups[:-1]), groups_query(groups, prefix=True)
+        likely = _layered(query, prefix=True)
+        few = len(groups) > 1 and known.expected(groups, prefix=True) <= FEW
+        layers = [*(likely[-1:] if few else likely), beginning]
+        asked = groups_query(groups, prefix=True) if len(part) >= _SHORTEST_PREFIX else ""
     _, (a, b, ab) = _weighted(groups, ("A", "B", "AB"), prefix=True)
     return Prefix(
         asked=all_of([asked, filtered]) if asked else None,
@@ -205,4 +233,12 @@ def _prefix(query: Query, filtered: str, named: str | None, known: Frequencies) 
         beginning=_or_null(beginning),
         named=named,
         length=len(query.text),
+        complete=complete,
     )
+
+
+def _completed(query: Query, words: Sequence[str]) -> Query | None:
+    """Return the query with these words in the place of the last; None where there are none."""
+    last = query.required[-1]
+    ended = tuple(last[-1]._replace(text=word, name=name(word)) for word in words)
+    return query._replace(groups=(*query.required[:-1], (*last[:-1], *ended))) if ended else None

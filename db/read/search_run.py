@@ -138,7 +138,8 @@ class _Run:
         self.found.tiers.append(TierRun(match, asked, tier["matching"], tier["capped"], tier["seconds"]))
         self.found.rows += [hit | {"match": match} for hit in tier["hits"] or ()]
         self.found.total += tier["matching"]
-        self.found.total_is_exact &= not tier["capped"]
+        complete = match != "prefix" or self.plan.prefix is None or self.plan.prefix.complete
+        self.found.total_is_exact &= complete and not tier["capped"]
         self.found.newest = tier["newest"] or 0
         return tier["best"] or 0
 

@@ -22,11 +22,17 @@ class Exact(NamedTuple):
 
 
 class Words(NamedTuple):
-    """The type ``search_words``; ``layers`` come before ``asked``, unless ``few`` tracks have all the words."""
+    """The type ``search_words``; ``layers`` come before ``asked``, unless ``few`` tracks have all the words.
+
+    ``costly``: each of the words has a long list in the index; ``most``: so many tracks have all of them that they are
+    found sooner without the index.
+    """
 
     asked: str | None
     layers: list[str]
     few: bool
+    costly: bool
+    most: bool
     words_a: str | None
     words_b: str | None
     words_ab: str | None
@@ -39,7 +45,10 @@ class Words(NamedTuple):
 
 
 class Prefix(NamedTuple):
-    """The type ``search_prefix``; ``also`` is for the hits of ``asked``, where the index is not asked for it."""
+    """The type ``search_prefix``; ``also`` is for the hits of ``asked``, where the index is not asked for it.
+
+    ``complete``: all words that go on were looked for, not only the commonest.
+    """
 
     asked: str | None
     layers: list[str]
@@ -50,6 +59,7 @@ class Prefix(NamedTuple):
     beginning: str | None
     named: str | None
     length: int
+    complete: bool
 
 
 class Plan(NamedTuple):

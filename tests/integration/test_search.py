@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from db.composites import array, row
 from db.errors import DatabaseTimeoutError, ValidationError
-from db.read import search_run
+from db.read import meanings, search_plan, search_run
 from db.read.search import search_audio_tracks, search_audio_tracks_advanced
 from db.read.search_explain import explain_search, why_found
 from db.read.search_lag import read_model_lag
@@ -199,6 +199,50 @@ def test_of_more_tracks_than_can_be_ranked_the_likeliest_come_first_however_new(
             cursor.execute("ANALYZE track_search")
     page = search_audio_tracks_advanced(conn, "song love")
     assert (page.hits[0].id, page.total_is_exact) == (newest, False)
+
+
+@pytest.fixture
+def many(conn, add, monkeypatch):
+    """A catalogue whose commonest words count as too frequent for their lists in the index to be read."""
+    audio_ids = add(
+        *(track(f"Song {n} of love", f"Artist {n}", format="MP3", year=1990 + n % 5) for n in range(400)),
+        track("Love Song", "Newcomer", format="MP3"),
+        track("Lovers Rock", "Sade", format="FLAC"),
+    )
+    with conn.cursor() as cursor:
+        cursor.execute("ANALYZE track_search")
+    monkeypatch.setattr(search_plan, "_LONG_LIST", 50)
+    monkeypatch.setattr(search_plan, "FEW", 20)
+    monkeypatch.setattr(meanings, "_MOST_READ", 100)
+    return audio_ids
+
+
+@pytest.mark.parametrize(
+    ("query", "title", "match"),
+    [
+        ("song love", "Love Song", "words"),
+        ("song lov", "Love Song", "prefix"),
+        ("sade lov", "Lovers Rock", "prefix"),
+        ("newcomer so", "Love Song", "prefix"),
+        ("lvoe song", "Love Song", "fuzzy"),
+        ("lvoe sade", "Lovers Rock", "fuzzy"),
+    ],
+)
+@pytest.mark.usefixtures("many")
+def test_words_that_very_many_tracks_have_find_the_likeliest_too(conn, query, title, match):
+    hit = search_audio_tracks(conn, query)[0]
+    assert (hit.title, hit.match) == (title, match)
+
+
+def test_pages_of_what_very_many_tracks_have_neither_repeat_nor_skip(conn, many, add):
+    seen, cursor = [], None
+    for _ in range(4):
+        page = search_audio_tracks_advanced(conn, "mp3", limit=30, cursor=cursor, year_min=1991)
+        assert page.total_is_exact is False
+        seen += ids(page)
+        cursor = page.next_cursor
+        add(track("Another", format="MP3", year=1995))
+    assert seen == [audio_id for at, audio_id in enumerate(many[:400]) if at % 5][: len(seen)]
 
 
 def test_facets_count_the_hits(conn, add):
