@@ -16,6 +16,7 @@ from db.read import diagnosis
 from db.read.search_lag import read_model_lag
 from worker.broker import is_redis, transport_options
 from worker.health import ask_broker, ask_database
+from worker.hooks import HookError, load_hooks
 from worker.settings import Settings
 
 _OLDEST_POSTGRES = 140000
@@ -46,7 +47,20 @@ def examine(settings: Settings) -> list[Finding]:
     findings.append(reached)
     if reached.level == "ok":
         findings += _examined("broker", lambda: list(_broker(settings)))
-    return findings
+    return findings + list(_hooks(settings))
+
+
+def _hooks(settings: Settings) -> Iterator[Finding]:
+    try:
+        loaded = load_hooks(settings)
+    except HookError as error:
+        yield Finding("hooks", "problem", str(error), "no worker starts so: mend or unset what it names")
+        return
+    if any(loaded):
+        named = (
+            f"{when}: {', '.join(hook.name for hook in hooks)}" for when, hooks in loaded._asdict().items() if hooks
+        )
+        yield Finding("hooks", "ok", "; ".join(named))
 
 
 def _reached(about: str, ask: Callable[[], str], advice: str) -> Finding:

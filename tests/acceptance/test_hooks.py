@@ -293,3 +293,10 @@ def test_a_worker_whose_hooks_cannot_be_called_does_not_start_and_says_why_in_on
     ):
         assert expected in said
     assert "wrong:good" not in said
+
+    def doctors():
+        return [one for one in programs.tonearm("doctor", "--json").json()["findings"] if one["about"] == "hooks"]
+
+    assert [(one["level"], "wrong:two cannot be called" in one["found"]) for one in doctors()] == [("problem", True)]
+    programs.environment |= {"TONEARM_ON_COMPLETED": "", "TONEARM_ON_FAILED": "wrong:good"}
+    assert [(one["level"], one["found"]) for one in doctors()] == [("ok", "on_failed: wrong:good")]
