@@ -185,6 +185,8 @@ class Ingestor:
             inbox.settle_stale(conn, stale)
         if orphans := [claim.event_id for claim in claims if claim.verdict == "orphan"]:
             inbox.settle_orphans(conn, orphans)
+        if all(claim.retry_count is not None for claim in claims):
+            transitions.commit_with_the_next(conn)
         return claims
 
     def _claim_stored(self, conn: Connection, ids: Sequence[UUID], token: UUID) -> list[Claim]:

@@ -40,6 +40,10 @@ SELECT w.event_id,
             ELSE 'waits' END AS verdict
 FROM wanted w LEFT JOIN claimed c USING (event_id) LEFT JOIN audio_tracks t ON t.id = w.audio_id;
 
+-- name: commit_with_the_next
+-- Do not wait for the disk at this transaction's commit.
+SET LOCAL synchronous_commit = off;
+
 -- name: complete
 -- Finish attempts, changing tracks from PROCESSING to COMPLETED where the lease is still theirs, and settle their
 -- events. An event that is applied settles every open one older than itself. Returns those that were refused.

@@ -73,6 +73,15 @@ def claim(conn: Connection, event_ids: Sequence[UUID], *, token: UUID, lease_sec
     return [Claim(**row) for row in fetch_all(conn, _LOCK_AND_CLAIM, params)]
 
 
+def commit_with_the_next(conn: Connection) -> None:
+    """Let this transaction's commit not wait for the disk; the next commit of anybody puts it there as well.
+
+    For claims that whoever claimed will end, by a commit that does wait: one that a crash of the server takes back
+    leaves the track and the event as they were, and what sent the event still has it.
+    """
+    run(conn, _SQL["commit_with_the_next"])
+
+
 def complete(conn: Connection, items: Sequence[Mapping[str, Any]], *, token: UUID) -> set[UUID]:
     """Complete the attempts of these tracks and return the ids of those whose lease was still this token's.
 
