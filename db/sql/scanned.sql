@@ -9,17 +9,16 @@ SELECT s.path, s.audio_id, s.audio, s.content, s.is_copy, s.stamp, s.looked, s.t
 FROM scanned_files s
 WHERE s.path = ANY(%(paths)s);
 
--- name: by_audio
--- The files that stand for tracks and have this audio, in a stable order.
+-- name: related
+-- What was last seen at these paths, and the files that have this audio or stand for these tracks: one statement, so
+-- that another scan's notes are either in all of it or in nothing.
 SELECT s.path, s.audio_id, s.audio, s.content, s.is_copy, s.stamp, s.looked, s.thumbnail, s.event_id,
        s.seen_at >= %(started)s AS fresh, EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.audio_id) AS tracked
 FROM scanned_files s
-WHERE s.audio = ANY(%(audio)s::bytea[]) AND NOT s.is_copy
+WHERE s.path = ANY(%(paths)s)
+   OR s.audio = ANY(%(audio)s::bytea[]) AND NOT s.is_copy
+   OR s.audio_id = ANY(%(audio_ids)s::uuid[]) AND NOT s.is_copy
 ORDER BY s.path;
-
--- name: taken
--- Which of these tracks files stand for.
-SELECT audio_id FROM scanned_files WHERE audio_id = ANY(%(audio_ids)s::uuid[]) AND NOT is_copy;
 
 -- name: note
 -- Note what was seen at these paths, in the order of the key, so that two scans at once cannot deadlock.

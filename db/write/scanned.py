@@ -49,14 +49,12 @@ def seen_at(conn: Connection, paths: Sequence[str], *, started: datetime) -> lis
     return _seen(fetch_all(conn, _SQL["by_path"], {"paths": list(paths), "started": started}))
 
 
-def seen_with(conn: Connection, audio: Sequence[bytes], *, started: datetime) -> list[Seen]:
-    """Return the files that stand for tracks and have one of these digests of audio, by path."""
-    return _seen(fetch_all(conn, _SQL["by_audio"], {"audio": list(audio), "started": started}))
-
-
-def taken(conn: Connection, audio_ids: Sequence[UUID]) -> set[UUID]:
-    """Return those of the ids that a file stands for."""
-    return {row["audio_id"] for row in fetch_all(conn, _SQL["taken"], {"audio_ids": list(audio_ids)})}
+def related(
+    conn: Connection, paths: Sequence[str], audio: Sequence[bytes], audio_ids: Sequence[UUID], *, started: datetime
+) -> list[Seen]:
+    """Return what is noted of these paths, and the files that have this audio or stand for these tracks, by path."""
+    asked = {"paths": list(paths), "audio": list(audio), "audio_ids": list(audio_ids), "started": started}
+    return _seen(fetch_all(conn, _SQL["related"], asked))
 
 
 def note(conn: Connection, files: Sequence[Seen]) -> None:

@@ -40,15 +40,16 @@ class Ledger:
 
     def load(self, reads: Sequence[Read]) -> None:
         """Get ready to decide about these files."""
+        uris = {read.uri for read in reads}
+        audio = {read.audio for read in reads}
+        ids = {audio_id for read in reads for audio_id in new_ids(read)}
         with self._pool.transaction() as conn:
-            own = scanned.seen_at(conn, [read.uri for read in reads], started=self.started)
-            audio = list({read.audio for read in reads})
-            originals = scanned.seen_with(conn, audio, started=self.started)
-            self._taken |= scanned.taken(conn, [audio_id for read in reads for audio_id in new_ids(read)])
-        self._stored = {seen.path: seen for seen in own}
-        for seen in originals:
-            if seen.path not in self._changed:
+            related = scanned.related(conn, list(uris), list(audio), list(ids), started=self.started)
+        self._stored = {seen.path: seen for seen in related if seen.path in uris}
+        for seen in related:
+            if not seen.is_copy and seen.path not in self._changed:
                 self._originals[seen.audio][seen.path] = seen
+                self._taken.add(seen.audio_id)
 
     def own(self, uri: str) -> Seen | None:
         """Return what is noted of a path whose file was loaded."""
