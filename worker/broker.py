@@ -10,6 +10,8 @@ sentinel.register()
 
 SOCKET_SECONDS = 5.0
 """How long a broker may take to answer."""
+_RABBITMQ_SECONDS = 4.0
+"""A worker that reconnects to one that falls silent waits for this three times before it tries anew."""
 
 
 def is_redis(url: str) -> bool:
@@ -25,6 +27,7 @@ def transport_options(settings: Settings, *, seconds: float = SOCKET_SECONDS) ->
     url = settings.broker()
     if url.startswith("amqp"):
         # Without confirms a message counts as sent once it is in the socket's buffer, whoever is at the other end.
+        seconds = min(seconds, _RABBITMQ_SECONDS)
         return {"confirm_publish": True, "read_timeout": seconds, "write_timeout": seconds}
     if not is_redis(url):
         return {}
