@@ -2,9 +2,11 @@
 
 import json
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
+import psycopg2
 import pytest
 
 from tests.docker.containers import container, port_of
@@ -66,3 +68,34 @@ def test_events_are_applied_over_quorum_queues_and_survive_a_killed_worker(
         wait_until(lambda: programs.tonearm("health").code == 0, timeout=30)
         publish(50)
         wait_until(lambda: completed() == 300, timeout=60)
+
+
+def test_an_attempt_that_failed_is_repeated_while_others_go_on(rabbitmq, database_url, tmp_path, wait_until):
+    programs = Programs(
+        DATABASE_URL=database_url,
+        BROKER_URL=f"amqp://guest:guest@127.0.0.1:{port_of(rabbitmq, 5672)}//",
+        MAX_ATTEMPTS="3",
+        RETRY_BASE_SECONDS="0.5",
+        TMPDIR=str(tmp_path),
+    )
+    with closing(psycopg2.connect(database_url)) as conn, conn, conn.cursor() as cursor:
+        cursor.execute(
+            """CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                   IF NEW.title = 'broken' THEN RAISE 'out of order'; END IF;
+                   RETURN NEW;
+               END $$;
+               CREATE TRIGGER zz_fault BEFORE UPDATE ON audio_tracks FOR EACH ROW EXECUTE FUNCTION fault()"""
+        )
+    events = [
+        {"audio_id": str(uuid4()), "audio_path": "gs://b/a.mp3", "metadata": {"title": title}}
+        for title in ["broken"] * 20 + ["whole"] * 20
+    ]
+    with programs.worker(tmp_path / "worker.log", "-c", "1"):
+        ran = programs.tonearm("publish", "-", stdin="\n".join(map(json.dumps, events)).encode())
+        assert ran.code == 0, ran.err
+        expected = {"PENDING": 0, "PROCESSING": 0, "COMPLETED": 20, "FAILED": 20}
+        wait_until(lambda: programs.tonearm("status", "--json").json()["tracks"] == expected, timeout=60)
+        wait_until(
+            lambda: programs.tonearm("show", events[0]["audio_id"], "--json").json()["track"]["retry_count"] == 3,
+            timeout=60,
+        )
