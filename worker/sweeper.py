@@ -4,6 +4,7 @@ One sweeps at a time, by a transaction-level advisory lock. What it decides is c
 """
 
 import contextlib
+import inspect
 import os
 import signal
 import threading
@@ -13,7 +14,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import structlog
-from billiard.pool import RUN
 from celery import Celery, bootsteps
 from celery.worker import state
 from celery.worker.components import Pool
@@ -231,12 +231,15 @@ def _finish_writing(pool: Any) -> None:
     (AsynPool.flush, 5.7). The process would take what tells it to stop for the rest of its job, and wait for more.
     """
     processes: Any = getattr(pool, "_pool", None)
-    if getattr(processes, "_active_writers", None):
-        closed, processes._state = processes._state, RUN  # noqa: SLF001 - there is no other way to it
-        try:
-            processes.flush()
-        finally:
-            processes._state = closed  # noqa: SLF001 - as above
+    active = getattr(processes, "_active_writers", ())
+    for job in tuple(processes._cache.values()) if active else ():  # noqa: SLF001 - there is no other way to them
+        writer: Any = getattr(job, "_writer", lambda: None)()
+        if writer in active and inspect.getgeneratorstate(writer) == inspect.GEN_SUSPENDED:
+            process_of_it = job._write_to  # noqa: SLF001 - as above
+            processes._flush_writer(process_of_it, writer)  # noqa: SLF001 - as above; ends with the process
+            if not process_of_it._is_alive():  # noqa: SLF001 - as above
+                # Nobody empties its pipe any more: telling it to stop, too, would wait for ever.
+                processes._join_exited_workers()  # noqa: SLF001 - as above
 
 
 def _kill_processes_of(pool: Any) -> None:

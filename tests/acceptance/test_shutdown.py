@@ -48,7 +48,9 @@ def programs(database_url, broker_url, tmp_path):
     return Programs(DATABASE_URL=database_url, BROKER_URL=broker_url, TMPDIR=str(tmp_path), LOG_FORMAT="json")
 
 
-def test_a_job_that_is_half_written_to_its_process_does_not_hold_up_a_shutdown(programs, tmp_path, wait_until):
+@pytest.fixture
+def half_written(programs, tmp_path, wait_until):
+    """A worker, its one process, suspended, and its log: the process has got a part of a job."""
     log = tmp_path / "worker.log"
     with programs.worker(log, "-c", "1", "--without-mingle") as worker:
         wait_until(lambda: "ready" in log.read_text(), timeout=30)
@@ -59,11 +61,31 @@ def test_a_job_that_is_half_written_to_its_process_does_not_hold_up_a_shutdown(p
             batch = "\n".join(map(json.dumps, events(400))).encode()
             assert programs.tonearm("publish", "-", stdin=batch).code == 0
             wait_until(lambda: fullest_pipe(child.pid) >= PIPE_BYTES, timeout=20)
-            worker.send_signal(signal.SIGTERM)
-            began = time.monotonic()
-            wait_until(lambda: "Warm shutdown" in log.read_text())
+            yield worker, child, log
         finally:
-            child.resume()
-        assert worker.wait(timeout=20) == 0
-        assert time.monotonic() - began < 6
+            with suppress(psutil.NoSuchProcess):
+                child.resume()
+
+
+def test_a_job_that_is_half_written_to_its_process_does_not_hold_up_a_shutdown(half_written, wait_until):
+    worker, child, log = half_written
+    worker.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    wait_until(lambda: "Warm shutdown" in log.read_text())
+    child.resume()
+    assert worker.wait(timeout=20) == 0
+    assert time.monotonic() - began < 6
     assert "attempt_interrupted_by_shutdown" not in log.read_text()
+
+
+@pytest.mark.parametrize("dies", ["with the worker's SIGTERM", "not at all"])
+def test_a_process_that_never_takes_the_rest_of_its_job_does_not_hold_up_a_shutdown_either(half_written, dies):
+    worker, child, _ = half_written
+    if dies == "not at all":
+        worker.send_signal(signal.SIGTERM)
+    else:
+        os.killpg(worker.pid, signal.SIGTERM)
+        child.kill()
+    began = time.monotonic()
+    assert worker.wait(timeout=20) == 0
+    assert time.monotonic() - began < 12
