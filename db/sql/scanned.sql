@@ -5,19 +5,28 @@ SELECT clock_timestamp() AS started;
 -- name: by_path
 -- What was last seen at these paths, whether it was in the scan that began then, and whether its track still exists.
 SELECT s.path, s.audio_id, s.audio, s.content, s.is_copy, s.stamp, s.looked, s.thumbnail, s.event_id,
-       s.seen_at >= %(started)s AS fresh, EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.audio_id) AS tracked
-FROM scanned_files s
-WHERE s.path = ANY(%(paths)s);
+       s.seen_at >= %(started)s AS fresh, t.id IS NOT NULL AS tracked
+FROM unnest(%(paths)s::text[]) AS asked (path)
+CROSS JOIN LATERAL (SELECT * FROM scanned_files f WHERE f.path = asked.path) s
+LEFT JOIN LATERAL (SELECT id FROM audio_tracks WHERE id = s.audio_id) t ON true;
 
 -- name: related
--- What was last seen at these paths, and the files that have this audio or stand for these tracks: one statement, so
--- that another scan's notes are either in all of it or in nothing.
+-- What was last seen at these paths, and the files that have this audio or stand for these tracks, some more than once;
+-- one statement, so that another scan's notes are either in all of it or in nothing.
+WITH related AS (
+    SELECT f.* FROM unnest(%(paths)s::text[]) AS asked (path)
+    CROSS JOIN LATERAL (SELECT * FROM scanned_files s WHERE s.path = asked.path) f
+    UNION ALL
+    SELECT f.* FROM unnest(%(audio)s::bytea[]) AS asked (audio)
+    CROSS JOIN LATERAL (SELECT * FROM scanned_files s WHERE s.audio = asked.audio AND NOT s.is_copy) f
+    UNION ALL
+    SELECT f.* FROM unnest(%(audio_ids)s::uuid[]) AS asked (audio_id)
+    CROSS JOIN LATERAL (SELECT * FROM scanned_files s WHERE s.audio_id = asked.audio_id AND NOT s.is_copy) f
+)
 SELECT s.path, s.audio_id, s.audio, s.content, s.is_copy, s.stamp, s.looked, s.thumbnail, s.event_id,
-       s.seen_at >= %(started)s AS fresh, EXISTS (SELECT FROM audio_tracks t WHERE t.id = s.audio_id) AS tracked
-FROM scanned_files s
-WHERE s.path = ANY(%(paths)s)
-   OR s.audio = ANY(%(audio)s::bytea[]) AND NOT s.is_copy
-   OR s.audio_id = ANY(%(audio_ids)s::uuid[]) AND NOT s.is_copy
+       s.seen_at >= %(started)s AS fresh, t.id IS NOT NULL AS tracked
+FROM related s
+LEFT JOIN LATERAL (SELECT id FROM audio_tracks WHERE id = s.audio_id) t ON true
 ORDER BY s.path;
 
 -- name: note

@@ -54,7 +54,7 @@ def related(
 ) -> list[Seen]:
     """Return what is noted of these paths, and the files that have this audio or stand for these tracks, by path."""
     asked = {"paths": list(paths), "audio": list(audio), "audio_ids": list(audio_ids), "started": started}
-    return _seen(fetch_all(conn, _SQL["related"], asked))
+    return list(dict.fromkeys(_seen(fetch_all(conn, _SQL["related"], asked))))
 
 
 def note(conn: Connection, files: Sequence[Seen]) -> None:

@@ -1,15 +1,17 @@
 """Scanning: what is new is published, what was moved or tagged stays the same track, and nothing stops a scan."""
 
+import hashlib
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import SecretStr
 
+from db.statements import statements
 from tests import audio
 from tests.programs import Programs
 from worker.scan import child
@@ -49,7 +51,7 @@ def scanned(settings, music, request, monkeypatch):
 def query(pool):
     def rows(sql, *params):
         with pool.transaction() as conn, conn.cursor() as cursor:
-            cursor.execute(sql, params)
+            cursor.execute(sql, params[0] if params and isinstance(params[0], dict) else params)
             return cursor.fetchall()
 
     return rows
@@ -339,6 +341,26 @@ def test_two_scans_at_once_publish_one_event_a_file(music, settings, query, scan
     assert [each.wait(60) for each in both] == [0, 0]
     assert query("SELECT count(*) FROM audio_events") == [(20,)]
     assert scanned()[0] == {"known": 20}
+
+
+def test_notes_are_found_by_their_indexes_however_many_there_are(query):
+    query("""
+        INSERT INTO scanned_files (path, audio_id, audio, content, is_copy, looked)
+        SELECT 'file:///music/' || n, gen_random_uuid(), sha256(n::text::bytea), '', false, false
+        FROM generate_series(1, 50000) n RETURNING 1
+    """)
+    some = [f"{number}" for number in range(500)]
+    asked = {
+        "paths": [f"file:///music/{number}" for number in some],
+        "audio": [hashlib.sha256(number.encode()).digest() for number in some],
+        "audio_ids": [str(uuid4()) for _ in some],
+        "started": "2026-01-01",
+    }
+    query("ANALYZE scanned_files; SELECT 1")
+    for name in ("related", "by_path"):
+        plan = "\n".join(line for (line,) in query(f"EXPLAIN {statements('scanned')[name]}", asked))
+        assert "Seq Scan on scanned_files" not in plan, plan
+        assert "scanned_files_pkey" in plan
 
 
 @pytest.fixture
