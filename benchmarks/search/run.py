@@ -173,7 +173,7 @@ def main() -> None:
         "--home", type=Path, default=Path(".tonearm/bench"), help="where the started server's data goes"
     )
     parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--seconds", type=float, default=15.0, help="how long the readers search")
+    parser.add_argument("--seconds", type=float, default=15.0, help="how long the readers search; 0: not at all")
     asked = parser.parse_args()
     with server(asked.database_url, asked.home) as url:
         small = filled(url, asked.tracks // 10, asked.data)
@@ -210,6 +210,8 @@ def _compare(small: str, large: str, asked: argparse.Namespace) -> None:
     print(f"slowest, of Tantivy's p95:  {max(at_large.values()) / tail['tantivy']:.2f} times")
     print(f"p95, of that at a tenth:    {tail['tonearm'] / tail['small']:.2f} times")
     print(f"bytes per track on disk:    {on_disk[0]:.0f}, the obvious schema's {on_disk[1]:.0f}")
+    if not asked.seconds:
+        return
     quiet, _ = together(large, asked.seconds, asked.data, write=False)
     alone = _write(large, asked.seconds, asked.data)
     busy, rate = together(large, asked.seconds, asked.data, write=True)

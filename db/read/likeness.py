@@ -45,7 +45,7 @@ class Likeness:
         if short:
             title = _plain(short)
             best = max(best, _TITLE * self._of(title), _TITLE * self._of(f"{artist} {title}", both=True))
-        if best < _ABBREVIATED and self._letters and initials(name(row["artist"] or "")) == self._letters:
+        if best < _ABBREVIATED and self._letters and _initials(row["artist"] or "") == self._letters:
             best = _ABBREVIATED
         if best < _LEAST_ALIKE and not f"{artist}{title}".isascii():
             best = max(self._of(_latin(row["artist"] or "")), self._of(_latin(row["title"])))
@@ -72,6 +72,11 @@ class Likeness:
 def _plain(text: str) -> str:
     words = [part for chunk in name(text).chunks for part in chunk.parts]
     return " ".join([word for word in words if word not in _IGNORED] or words) or fold(text)
+
+
+@lru_cache(maxsize=8192)
+def _initials(text: str) -> str:
+    return initials(name(text))
 
 
 @lru_cache(maxsize=8192)
