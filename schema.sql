@@ -716,7 +716,7 @@ CREATE INDEX scanned_files_audio ON public.scanned_files USING btree (audio) WHE
 
 CREATE INDEX scanned_files_audio_id ON public.scanned_files USING btree (audio_id) WHERE (NOT is_copy);
 
-CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops) WITH (fastupdate='on', gin_pending_list_limit='256');
+CREATE INDEX search_word_latin ON public.search_word USING gin (latin public.gin_trgm_ops) WITH (fastupdate='on', gin_pending_list_limit='64');
 
 CREATE INDEX search_word_word ON public.search_word USING btree (word);
 

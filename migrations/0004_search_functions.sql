@@ -347,3 +347,6 @@ BEGIN
     ) near;
 END
 $$;
+
+-- Every search for a mistyped word scans the words that are pending, and where few are new they wait for long.
+ALTER INDEX search_word_latin SET (gin_pending_list_limit = 64);

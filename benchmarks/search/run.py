@@ -147,6 +147,7 @@ def _remove_written(url: str) -> None:
         conn.autocommit = True
         cursor.execute("DELETE FROM track_search WHERE id >= %s", (_WRITTEN + "-0000-0000-0000-000000000000",))
         cursor.execute("VACUUM track_search")
+        cursor.execute("VACUUM search_word")
 
 
 def together(url: str, seconds: float, data: Path | None, *, write: bool) -> tuple[float, float]:

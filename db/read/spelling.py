@@ -80,7 +80,7 @@ def spellings(look_up: LookUp, words: Sequence[str], often: Callable[[str], floa
     slips = {
         slip for word in words if _SHORTEST <= len(word) <= _LONGEST_SLIP and word[0] != "=" for slip in _slips(word)
     }
-    long = [word for word in words if len(word) >= _SHORTEST_TRIGRAM]
+    long = [word for word in words if len(word.lstrip("=")) >= _SHORTEST_TRIGRAM]
     if not slips and not long:
         return {}
     latin = {(word if word.isascii() else anyascii(word).lower()).lstrip("=") for word in long}
