@@ -22,6 +22,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP) ## run the main job on sample events, embedded servers and all
 	$(BIN)/tonearm demo
 
+docs/img/demo.svg: $(STAMP) worker/cli/demo.py
+	COLUMNS=108 $(BIN)/tonearm demo --picture $@
+
 up: $(STAMP) ## migrate and run a worker (embedded servers unless DATABASE_URL / BROKER_URL are set)
 	$(BIN)/tonearm up
 

@@ -210,15 +210,19 @@ def test_a_database_without_our_tables_says_what_to_run(empty_database_url):
     assert programs.tonearm("list").code == 0
 
 
-def test_the_demo_shows_completed_tracks_and_searches_and_leaves_nothing_behind():
+def test_the_demo_shows_completed_tracks_and_searches_and_leaves_nothing_behind(tmp_path):
+    picture = tmp_path / "demo.svg"
     with throwaway_home() as directory:
-        ran = Programs(TMPDIR=str(directory)).tonearm("demo", timeout=90)
+        ran = Programs(TMPDIR=str(directory)).tonearm("demo", "--picture", str(picture), timeout=90)
         left = list(directory.iterdir())
     assert ran.code == 0, ran.err
     assert "86 of 86 known already" in ran.out
     assert "AC/DC" in ran.out
     assert "PROCESSING → COMPLETED" in ran.out
     assert left == []
+    drawn = picture.read_text(encoding="utf-8")
+    assert "PROCESSING&#160;→&#160;COMPLETED" in drawn
+    assert "@font-face" not in drawn
 
 
 def test_flower_shows_the_tasks_by_their_names(programs, database_url, tmp_path, wait_until, unused_port):
