@@ -89,7 +89,9 @@ def _root(name: str) -> Path:
 
 def _writable(directory: Path) -> Path:
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        if not directory.parent.is_dir():
+            directory.parent.mkdir(mode=0o700, parents=True)  # the embedded servers may move in later
+        directory.mkdir(exist_ok=True)
     except OSError as error:
         fail(f"cannot write thumbnails to {directory}: {error.strerror}; set TONEARM_HOME", _USAGE)
     return directory

@@ -49,9 +49,10 @@ def answer(job: dict[str, Any], tagged: Callable[[], None] = lambda: None) -> di
 def stamp(status: os.stat_result) -> str:
     """Return what a file's status says of its content: as long as it stays the same, so does the file.
 
-    The time of the last change of status (ctime) is in it, since taggers can set the other one back.
+    The time of the last change of status (ctime) is in it, since taggers can set the other one back; the inode is not,
+    since some network file systems number theirs anew with each mount.
     """
-    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns} {status.st_ino}"
+    return f"{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
 def _read(path: Path, thumbnails: Path | None, tagged: Callable[[], None]) -> dict[str, Any]:
