@@ -85,6 +85,8 @@ def test_a_tag_without_audio_is_kept_and_neither_is_unreadable():
         tags_of(b"<html>404 not found</html>")
     with pytest.raises(UnreadableError, match="Invalid WAV header"):
         tags_of(b"nothing", "a.wav")
+    with pytest.raises(UnreadableError, match="its tags are damaged"):
+        tags_of(b"fLaC" + b"\x04\0\0\0" * 5, "a.flac")
 
 
 def test_over_long_texts_do_not_make_the_event_too_large():

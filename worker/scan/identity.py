@@ -110,7 +110,7 @@ def _after_id3v2(file: BinaryIO) -> int:
 def _before_tags(file: BinaryIO, start: int, size: int) -> int:
     """Return where the tags begin that MPEG and FLAC files have at their end: ID3v1, Lyrics3 and APE, in any order."""
     end = size
-    while True:
+    while start < end:
         tail = _at(file, max(start, end - _ID3V1_PLUS), min(_ID3V1_PLUS, end - start))
         if tail[-_ID3V1:-125] == b"TAG" and len(tail) >= _ID3V1:
             taken = _ID3V1
@@ -122,10 +122,11 @@ def _before_tags(file: BinaryIO, start: int, size: int) -> int:
             length, _, flags = struct.unpack("<III", tail[-20:-8])
             taken = length + (_APE_FOOTER if flags & 0x80000000 else 0)
         else:
-            return end
+            break
         if not 0 < taken <= end - start:
-            return end
+            break
         end -= taken
+    return end
 
 
 def _mpeg(file: BinaryIO, start: int, size: int) -> Iterator[Span]:

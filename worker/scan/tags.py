@@ -67,7 +67,9 @@ def _reason(error: TinyTagException) -> str:
         raise cause
     if isinstance(cause, MemoryError):
         return "its tags claim to be larger than memory"
-    return f"its tags cannot be read: {' '.join(str(error).split()) or type(cause).__name__}"
+    message = " ".join(str(error).split()) or type(cause).__name__
+    damaged = cause is not None and not isinstance(cause, TinyTagException)
+    return f"its tags are damaged ({message})" if damaged else f"its tags cannot be read: {message}"
 
 
 def _metadata(tag: TinyTag) -> dict[str, Any]:
