@@ -337,7 +337,13 @@ def test_a_connection_in_autocommit_can_search_and_is_left_without_a_transaction
     with closing(psycopg2.connect(database_url)) as conn:
         conn.autocommit = True
         assert len(search_audio_tracks(conn, "love")) == 1
+        assert len(search_audio_tracks(conn, "lvoe")) == 1
         assert conn.info.transaction_status == psycopg2.extensions.TRANSACTION_STATUS_IDLE
+        with conn.cursor() as cursor:
+            cursor.execute(
+                "SELECT name FROM pg_settings WHERE source = 'session' AND name ~ 'timeout|enable|trgm|plan_'"
+            )
+            assert cursor.fetchall() == []
 
 
 def test_a_read_only_transaction_can_search_even_for_typos(database_url, add):
