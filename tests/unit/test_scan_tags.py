@@ -89,6 +89,16 @@ def test_a_tag_without_audio_is_kept_and_neither_is_unreadable():
         tags_of(b"fLaC" + b"\x04\0\0\0" * 5, "a.flac")
 
 
+def test_a_size_that_makes_no_sense_is_damage_and_no_fault_of_the_disk(tmp_path):
+    data = bytearray(audio.wma(title="One"))
+    data[30:46] = bytes(16)  # an object that nobody knows is skipped by its size
+    data[46:54] = b"\xff" * 7 + b"\x7f"
+    path = tmp_path / "a.wma"
+    path.write_bytes(data)
+    with path.open("rb") as file, pytest.raises(UnreadableError, match="damaged"):
+        read_tags(path, file, len(data), picture=False)
+
+
 def test_over_long_texts_do_not_make_the_event_too_large():
     assert len(tags_of(audio.mp3(TIT2="x" * 300_000)).metadata["title"]) == 4000
 

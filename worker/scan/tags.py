@@ -1,5 +1,6 @@
 """What the tags of one file say, as an event's metadata."""
 
+import errno
 import os
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -63,7 +64,7 @@ def _parse(path: Path, file: BinaryIO, *, picture: bool) -> TinyTag:
 
 def _reason(error: TinyTagException) -> str:
     cause = error.__cause__
-    if isinstance(cause, OSError):
+    if isinstance(cause, OSError) and cause.errno != errno.EINVAL:  # that is a size that makes no sense
         raise cause
     if isinstance(cause, MemoryError):
         return "its tags claim to be larger than memory"
