@@ -13,7 +13,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from db import limits, validation
-from db.errors import ReadOnlyDatabaseError, ValidationError
+from db.errors import DatabaseOperationError, ReadOnlyDatabaseError, ValidationError
 from db.models import HistoryEntry
 from db.statements import Connection, Row, fetch_all, fetch_one, statements
 from db.status import TrackStatus
@@ -119,6 +119,10 @@ class Follower:
         assert row is not None  # noqa: S101 - the statement always gives one
         if row["is_replica"]:
             raise ReadOnlyDatabaseError("following needs the primary: a replica does not know who is still writing")
+        if row["isolation"] != "read committed":
+            raise DatabaseOperationError(
+                f"following needs READ COMMITTED, not {row['isolation'].upper()}: the lines have to be read after this"
+            )
         moment: datetime = row["moment"]
         began = {}
         for number, start in row["transactions"].items():

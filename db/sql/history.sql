@@ -12,6 +12,7 @@ LIMIT %(limit)s;
 -- The server's clock, and the transactions that may have written lines that nobody sees yet, with their beginnings where
 -- this role may know them. Read before the lines themselves: what is not among these has shown all that it wrote.
 SELECT clock_timestamp() AS moment, pg_is_in_recovery() AS is_replica,
+       current_setting('transaction_isolation') AS isolation,
        (SELECT coalesce(json_object_agg(l.transactionid::text, a.xact_start), '{}')
         FROM pg_locks l LEFT JOIN pg_stat_activity a USING (pid)
         WHERE l.locktype = 'transactionid' AND l.mode = 'ExclusiveLock' AND l.granted

@@ -234,6 +234,14 @@ def test_filters_that_cannot_be_are_refused():
         Follower(since=datetime(2026, 11, 1))  # noqa: DTZ001 - the point
 
 
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_transaction_that_sees_only_its_own_past_is_refused(pool, level):
+    with pool.transaction() as conn, conn.cursor() as cursor:
+        cursor.execute(f"SET TRANSACTION ISOLATION LEVEL {level}")
+        with pytest.raises(DatabaseOperationError, match="READ COMMITTED"):
+            Follower().poll(conn)
+
+
 def test_a_restart_of_the_server_loses_nothing(postgres_server):
     with closing(DatabasePool(postgres_server.url, min_size=0, max_size=2, timeout=1)) as pool:
         follower = primed(pool)
