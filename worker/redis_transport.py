@@ -7,10 +7,12 @@ becomes a message without headers, which worker.consumer puts among the dead let
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from kombu.transport import TRANSPORT_ALIASES, redis, virtual
+
+_LIVE_QUEUE: Final = "celery"
 
 
 class Message(virtual.Message):
@@ -38,7 +40,7 @@ class ForgivingChannel(redis.Channel):
         except UnicodeDecodeError as error:
             text = error.object.decode("utf-8", "replace")
         queues = list(self._active_queues)
-        self.connection._deliver(unreadable(text, queues), queues[0])  # noqa: SLF001 - as kombu's own does
+        self.connection._deliver(unreadable(text, queues), next(iter(queues), _LIVE_QUEUE))  # noqa: SLF001 - as kombu's own does
         return True
 
 
@@ -54,11 +56,17 @@ def unreadable(text: str, queues: Sequence[str]) -> dict[str, Any]:
 
 
 def _completed(payload: dict[str, Any], queues: Sequence[str]) -> dict[str, Any]:
-    """Return a payload with a tag of its own, whatever its sender made up, and a way back to a queue that is read."""
+    """Return a payload with a tag of its own, whatever its sender made up, and a way back to a queue that is read.
+
+    ``queues`` are those that the channel reads: none after it was told to stop, when what it gets goes back at once.
+    """
     properties = dict(payload.get("properties") or {})
     where = dict(properties.get("delivery_info") or {})
-    if where.get("routing_key") not in queues:
-        where |= {"exchange": "", "routing_key": queues[0] if queues else ""}
+    routing_key = where.get("routing_key")
+    if routing_key in queues:
+        where["exchange"] = ""  # the default exchange: the routing key is the queue
+    elif queues or not isinstance(routing_key, str) or not isinstance(where.get("exchange"), str):
+        where |= {"exchange": "", "routing_key": next(iter(queues), _LIVE_QUEUE)}
     properties |= {"delivery_tag": str(uuid4()), "delivery_info": where}
     return {**payload, "headers": dict(payload.get("headers") or {}), "properties": properties}
 
