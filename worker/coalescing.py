@@ -182,7 +182,9 @@ def _as_raised(error: Exception) -> ExceptionInfo:
     try:
         raise error
     except type(error):
-        return ExceptionInfo()
+        info = ExceptionInfo()
+        info.exception = error  # what one that came through the pool's pipe has, and Flower shows
+        return info
 
 
 class _Diverted:
