@@ -14,7 +14,7 @@ from anyascii import anyascii
 
 from db.letters import DASHES, INDIC, LOOKALIKES, MIXED, TABLE, UNSPACED, VOWELS
 
-__all__ = ["FOLDING_VERSION", "Chunk", "Name", "fold", "latin", "name", "punctuation", "romanized"]
+__all__ = ["FOLDING_VERSION", "Chunk", "Name", "fold", "latin", "name", "punctuation", "romanized", "undone"]
 
 FOLDING_VERSION = 2
 
@@ -33,6 +33,8 @@ _CLIPPED = re.compile(r"[a-z]{2}in'\W*$")
 _CONTRACTIONS = frozenset({"s", "t", "re", "ve", "ll", "d", "m", "em"})
 _AND = {"&": "and", "+": "and", "n'": "n", "'n'": "n", "'n": "n", "ft": "feat", "ft.": "feat", "featuring": "feat"}
 
+
+_MOJIBAKE = re.compile("[\u00c2-\u00f4][^\\x00-\\x7f]")
 
 ARTICLES = frozenset({"the", "a", "an"})
 _DROPPED = frozenset({("and",), ("n",)})
@@ -58,6 +60,23 @@ class Name(NamedTuple):
     chunks: tuple[Chunk, ...]
     keys: tuple[str, ...]
     sign: str = ""
+
+
+def undone(text: str) -> str:
+    """Return the text as it was before somebody took its UTF-8 for Windows-1252 (``BjÃ¶rk``); most are as they were."""
+    if text.isascii() or not _MOJIBAKE.search(text):
+        return text
+    try:
+        return b"".join(map(_byte, text)).decode()
+    except UnicodeError:
+        return text
+
+
+def _byte(letter: str) -> bytes:
+    try:
+        return letter.encode("cp1252")
+    except UnicodeError:
+        return letter.encode("latin-1")  # what browsers do with the bytes that Windows-1252 leaves out
 
 
 def fold(text: str) -> str:

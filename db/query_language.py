@@ -10,7 +10,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from db.errors import ValidationError
-from db.folding import Name, name
+from db.folding import Name, name, undone
 
 __all__ = ["FIELDS", "Query", "Term", "parse"]
 
@@ -82,7 +82,7 @@ def parse(query: str) -> Query:
 
 def _legible(text: str) -> str:
     """Undo what addresses and web pages do to names: ``White%20Stripes``, ``Des&apos;ree``."""
-    text = text.encode("utf-8", "ignore").decode()
+    text = undone(text.encode("utf-8", "ignore").decode())
     if _ESCAPED.search(text):
         with suppress(UnicodeDecodeError):
             text = unquote(text, errors="strict")

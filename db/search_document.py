@@ -20,7 +20,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from db.folding import ARTICLES, LONGEST_WORD, Name, is_unspaced, name, romanized
+from db.folding import ARTICLES, LONGEST_WORD, Name, is_unspaced, name, romanized, undone
 
 __all__ = ["LAYERS", "SearchDocument", "build", "core", "exact_key", "grams", "initials", "quoted", "size_of"]
 
@@ -163,6 +163,7 @@ def _field(text: str, start: int, weight: str, *, layered: bool) -> _Field:
         words = text.lower().split()
         if _SAME_WORDS.isdisjoint(words):
             return _plain_field(words, start, weight, layered=layered)
+    text = undone(text)
     folded = name(text)
     if not folded.chunks:
         return _Field(f"{quoted('!' + folded.sign)}:{start}{weight} ", 1, 1, ()) if folded.sign else _EMPTY

@@ -181,6 +181,7 @@ Twenty One Pilots|Stressed Out|Blurryface|Pop|2015|MP3
 Bon Jovi|Livin' on a Prayer|Slippery When Wet|Rock|1986|MP3
 Joan Jett & The Blackhearts|I Love Rock 'n Roll|I Love Rock 'n Roll|Rock|1981|MP3
 Tiësto; John Legend|Summer Nights|Summer Nights|House|2016|MP3
+FranÃ§oise Hardy|Tous les garÃ§ons et les filles|FranÃ§oise Hardy|Chanson|1962|MP3
 Prince & Parry|Sundown|Sundown|Folk|1990|MP3
 """.strip()
 
@@ -348,6 +349,9 @@ FIRST = [
     Sought("des&apos;ree", "Des'ree", match="exact"),
     Sought("nat_king_cole", "Nat King Cole", match="exact"),
     Sought("зимфира", "Земфира", match="fuzzy"),
+    Sought("francoise hardy", "FranÃ§oise Hardy", match="exact"),
+    Sought("tous les garçons", "FranÃ§oise Hardy", "Tous"),
+    Sought("ãƒ‘ãƒ—ãƒªã‚«", "米津玄師", "パプリカ", "exact"),
     Sought("yesterday by the beatles", "The Beatles", "Yesterday"),
     Sought("thebeatles", "The Beatles"),
     Sought("rihanan", "Rihanna", match="fuzzy"),

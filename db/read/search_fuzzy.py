@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -32,7 +33,6 @@ _SEPARATORS = re.compile(
     re.IGNORECASE,
 )
 _GLUED = re.compile(r"(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-_MISREAD = ("cp1252", "latin-1", "cp1251")
 
 
 class Guess(NamedTuple):
@@ -46,11 +46,8 @@ class Guess(NamedTuple):
 def _readings(text: str) -> dict[str, float]:
     """Return what else the text may say: decoded, split, turned round, without what surrounds the name."""
     found = [text.replace("_", " ")]
-    for encoding in _MISREAD:
-        try:
-            found.append(text.encode(encoding).decode("utf-8"))
-        except UnicodeError:
-            continue
+    with suppress(UnicodeError):
+        found.append(text.encode("cp1251").decode())
     found.append(_GLUED.sub(" ", text))
     found.append(re.sub(r"^[\d\s.\-]+", "", text))
     found.append(re.sub(r"^the(?=\w{3}\S*$)", "", text, flags=re.IGNORECASE))
@@ -106,12 +103,14 @@ def guess(query: Query, known: Frequencies, look_up: LookUp) -> Guess | None:
         if text in readings and (readings[text] > _PART or len(folded.chunks) > 1)
     ]
     readings |= dict.fromkeys(corrected, _CORRECTED)
+    later = [folded for text, folded in names.items() if readings[text] <= _LATER_PART]
+    likely = [folded for text, folded in names.items() if readings[text] > _LATER_PART]
     branches = [
         any_of([*(lexeme(near.word) for near in corrections.get(key, [])), *_abbreviated(words)]),
-        any_of([key_query(names.values()), key_query(names.values(), kind="~")]),
+        any_of([key_query(likely), key_query(likely, kind="~")]),
         _all_words(meant) if len(words) > 1 or is_unspaced(words[0]) else _short_names(meant[0], known),
         affordable(whole),
-        any_of(lexeme("=" + exact_key(key), "B") for key in spans(_parted(query)) if len(key) > _SHORTEST_NAME),
+        any_of([key_query(later), *(lexeme("=" + exact_key(key), "B") for key in _inner_names(query))]),
         *_some_words(meant, telling),
     ]
     return Guess(readings, corrections, tuple(dict.fromkeys(branch for branch in branches if branch)))
@@ -130,6 +129,10 @@ def _corrected(words: Sequence[str], corrections: dict[str, list[Spelling]]) -> 
         return tuple(near.word for near in corrections.get(words[0], []))
     nearest = [next((near.word for near in corrections.get(word, [])), word) for word in words]
     return (" ".join(nearest),) if nearest != list(words) else ()
+
+
+def _inner_names(query: Query) -> list[str]:
+    return [key for key in spans(_parted(query)) if len(key) > _SHORTEST_NAME]
 
 
 def _parted(query: Query) -> list[str]:
