@@ -3,6 +3,7 @@
 When the master is gone, kombu gives up the connection and closes its channels afterwards. To put back what was not
 acknowledged, a channel then asks a connection that is no more for its address, and the AttributeError ends the worker.
 Said as the connection error that it is, it is what everybody there expects, and the worker goes on to the new master.
+What is no message ends no worker either, as with ``redis://``.
 """
 
 from typing import Any

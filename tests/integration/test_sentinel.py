@@ -161,6 +161,8 @@ def test_workers_and_publishers_follow_the_sentinels_to_the_new_master_and_nothi
     wait_until(lambda: settled(database_url) == (len(running.receipts),) * 2, timeout=20, message=str(running.log))
     wait_until(lambda: running.programs.tonearm("health").code == 0, timeout=20)
     with closing(redis.Redis(port=after, password=PASSWORD)) as client:
+        client.lpush("celery", "no message")
+        wait_until(lambda: running.programs.tonearm("status", "--json").json()["rejected"] == 1, timeout=20)
         assert [one for one in client.client_list() if one["cmd"] == "brpop" or "subscribe" in one["cmd"]]
     findings = running.programs.tonearm("doctor", "--json").json()["findings"]
     assert {finding["level"] for finding in findings if finding["about"].startswith("broker")} == {"ok"}
