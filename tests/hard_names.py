@@ -355,6 +355,8 @@ FIRST = [
     Sought("yesterday by the beatles", "The Beatles", "Yesterday"),
     Sought("thebeatles", "The Beatles"),
     Sought("rihanan", "Rihanna", match="fuzzy"),
+    Sought("queen lvoe", "Queen", "Somebody to Love", "fuzzy"),
+    Sought("beatles yesterdya", "The Beatles", "Yesterday", "fuzzy"),
     Sought("daimonds rihanna", "Rihanna", "Diamonds", "fuzzy"),
     Sought("つけまるける", "きゃりーぱみゅぱみゅ", "つけまつける", "fuzzy"),
     Sought("丸ノ内サディスステック", "椎名林檎", "丸ノ内サディスティック", "fuzzy"),

@@ -15,6 +15,8 @@ __all__ = ["Likeness"]
 _LEAST_ALIKE: Final = 0.4
 _MOST_POINTS: Final = 2499
 _ABBREVIATED: Final = 0.9
+_TRUSTED, _ALL_WORDS = 0.85, 0.85
+"""Names that have all the words of a reading that is trusted so far are at least so much alike."""
 _TITLE: Final = 0.99
 """A title is a little less likely to be meant than an artist, as where names are the same."""
 _CLOSE, _LONGEST_COMPARED = 0.55, 60
@@ -32,6 +34,7 @@ class Likeness:
         for text, trust in readings.items():
             plain = _plain(text)
             asked[plain] = max(trust, asked.get(plain, 0.0))
+        self._whole = [(trust, frozenset(plain.split())) for plain, trust in asked.items() if trust >= _TRUSTED]
         grams = [(trust, plain, trigrams(plain)) for plain, trust in asked.items() if plain]
         self._asked = sorted(grams, key=lambda one: -one[0])
         self._known: dict[str, float] = {}
@@ -45,6 +48,11 @@ class Likeness:
         if short:
             title = _plain(short)
             best = max(best, _TITLE * self._of(title), _TITLE * self._of(f"{artist} {title}", both=True))
+        if best < _ABBREVIATED:
+            words = {*artist.split(), *title.split()}
+            for trust, asked in self._whole:
+                if len(asked) > 1 and asked <= words:
+                    best = max(best, trust * (_ALL_WORDS + (1 - _ALL_WORDS) * len(asked) / len(words)))
         if best < _ABBREVIATED and self._letters and _initials(row["artist"] or "") == self._letters:
             best = _ABBREVIATED
         if best < _LEAST_ALIKE and not f"{artist}{title}".isascii():

@@ -13,7 +13,7 @@ from db.query_language import Query
 from db.read.frequencies import Frequencies
 from db.read.meanings import Meaning, affordable, all_asked, word_asked
 from db.read.search_plan import spans
-from db.read.spelling import LookUp, Spelling, spellings
+from db.read.spelling import Looked, LookUp, Spelling, spellings
 from db.search_document import LAYERS, core, exact_key
 from db.tsquery import any_of, key_query, lexeme
 
@@ -91,9 +91,10 @@ def guess(query: Query, known: Frequencies, look_up: LookUp) -> Guess | None:
     telling = [word for word in words if known.tracks_with(word) <= _COMMON] or words
     key = "=" + exact_key(query.name.keys[0]) if query.name.keys else ""
     asked = [*telling, key] if len(key) > 4 else telling  # noqa: PLR2004 - shorter is a word
-    corrections = spellings(look_up, asked, known.tracks_with)
+    looked = spellings(look_up, asked, known.tracks_with)
+    corrections = looked.near
     meant = [Meaning(word, corrections.get(word, []), known) for word in words]
-    corrected = _corrected(words, corrections)
+    corrected = _corrected(words, looked)
     readings = _readings(query.text)
     others = [*readings, *(corrected if len(words) > 1 else ())]
     names = {text: folded for text in others if (folded := name(text)).keys}
@@ -123,12 +124,17 @@ def _all_words(meant: Sequence[Meaning]) -> str:
     return everywhere or affordable(all_asked(word.in_names_of(layer) for word in meant) for layer in layers)
 
 
-def _corrected(words: Sequence[str], corrections: dict[str, list[Spelling]]) -> tuple[str, ...]:
-    """Return the text with its words replaced by what they may mean: a lone word by each, several by the nearest."""
+def _corrected(words: Sequence[str], looked: Looked) -> tuple[str, ...]:
+    """Return the text with what it may mean: a lone word as each of its meanings, several as the nearest.
+
+    Words of the dictionary are right where others are wrong; where all are right, any may be wrong.
+    """
     if len(words) == 1:
-        return tuple(near.word for near in corrections.get(words[0], []))
-    nearest = [next((near.word for near in corrections.get(word, [])), word) for word in words]
-    return (" ".join(nearest),) if nearest != list(words) else ()
+        return tuple(near.word for near in looked.near.get(words[0], []))
+    nearest = {word: near[0].word for word, near in looked.near.items() if near}
+    wrong = [word for word in words if word in nearest and word not in looked.known] or words
+    meant = " ".join(nearest.get(word, word) if word in wrong else word for word in words)
+    return (meant,) if meant != " ".join(words) else ()
 
 
 def _inner_names(query: Query) -> list[str]:

@@ -9,7 +9,7 @@ from anyascii import anyascii
 from db.composites import array
 from db.statements import Row
 
-__all__ = ["LookUp", "Spelling", "distance", "spellings", "trigrams"]
+__all__ = ["LookUp", "Looked", "Spelling", "distance", "spellings", "trigrams"]
 
 _ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
@@ -71,8 +71,15 @@ def _slips(word: str) -> Iterator[str]:
             yield head + tail[1] + tail[0] + tail[2:]
 
 
-def spellings(look_up: LookUp, words: Sequence[str], often: Callable[[str], float]) -> dict[str, list[Spelling]]:
-    """Return for each word what it may have meant, nearest first, itself left out; of the like near what is ``often``.
+class Looked(NamedTuple):
+    """What words may have meant, nearest first, themselves left out; and which are words of the dictionary."""
+
+    near: dict[str, list[Spelling]]
+    known: frozenset[str]
+
+
+def spellings(look_up: LookUp, words: Sequence[str], often: Callable[[str], float]) -> Looked:
+    """Return for each word what it may have meant; of what is equally near, what is ``often`` comes first.
 
     Short words are looked up with every slip made, longer ones by trigrams; keys of whole names (``=acdc``) count as
     words. ``look_up`` runs the statement ``spellings`` with the parameters it is given.
@@ -82,16 +89,17 @@ def spellings(look_up: LookUp, words: Sequence[str], often: Callable[[str], floa
     }
     long = [word for word in words if len(word.lstrip("=")) >= _SHORTEST_TRIGRAM]
     if not slips and not long:
-        return {}
+        return Looked({}, frozenset())
     latin = {(word if word.isascii() else anyascii(word).lower()).lstrip("=") for word in long}
     known = [row["word"] for row in look_up({"slips": " ".join(slips), "long": array(latin)})]
     found = {}
+    right = frozenset(words).intersection(known)
     for typed in words:
         near = [Spelling(word, away) for word in known if (away := _away(typed, word)) is not None]
         # Letters in another order are likelier than other letters, and another first letter is unlikely.
         near.sort(key=lambda s: (s.slips, {*s.word} != {*typed}, s.word[:1] != typed[:1], -often(s.word), s.word))
         found[typed] = near[:_MOST]
-    return found
+    return Looked(found, right)
 
 
 def _away(typed: str, word: str) -> int | None:
