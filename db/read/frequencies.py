@@ -1,4 +1,4 @@
-"""Which words many tracks have, as the database last counted: a hint for the order of work, never the truth."""
+"""Which words many tracks have, as the database last counted: how much work a query is, and in which order."""
 
 import math
 import time
