@@ -15,7 +15,7 @@ import pytest
 
 from db.migrate import migrate
 from tests.faults.load import expected
-from tests.faults.stage import PROMISE_SECONDS, Stage, Worker, finish, wait_for
+from tests.faults.stage import PROMISE_SECONDS, ROOT, Stage, Worker, finish, wait_for
 from tests.faults.verdict import faults_found
 from tests.servers import throwaway_home
 from tests.versions import version_before
@@ -74,6 +74,9 @@ def test_an_upgrade_under_load_loses_nothing_and_fails_no_attempt(before):
                 finish(publisher, timeout=120)
             on.wait_settled(on.open_events(), PROMISE_SECONDS)
 
+            # Of two commits between releases, the later may fold names in another way and call it the same version.
+            command = [sys.executable, "-m", "worker.cli", "reindex", "--all"]
+            subprocess.run(command, env=on.environment, cwd=ROOT, check=True, capture_output=True)
             ids, winners = expected(SEED, 2, COUNT)
             with on.connect() as conn:
                 assert faults_found(conn, ids, winners) == []
