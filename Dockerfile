@@ -23,15 +23,14 @@ RUN useradd --system --uid 10001 --user-group --no-create-home --home-dir /nonex
 RUN for service in postgres redis migrate worker flower; do install -d -o tonearm /secrets/$service; done
 COPY --chmod=0555 deploy/make-secrets.sh /usr/local/bin/make-secrets
 COPY --from=build /opt/tonearm /opt/tonearm
-# SIGTERM is made the soft shutdown (SIGQUIT): attempts get five seconds to end, what is left is given back.
 ENV PATH=/opt/tonearm/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    LOG_FORMAT=json \
-    REMAP_SIGTERM=SIGQUIT
+    LOG_FORMAT=json
 USER 10001:10001
 WORKDIR /tmp
 EXPOSE 9808
 HEALTHCHECK --interval=15s --timeout=10s --start-period=30s --retries=3 CMD ["tonearm", "health"]
-# Without a shell around it: PID 1 is Celery's own parent process, which gets the signals and reaps its children.
+# Without a shell around it: PID 1 is Celery's own parent process, which gets the signals and reaps its children. SIGTERM
+# is its warm shutdown, which takes eight seconds at the most.
 CMD ["celery", "--app=worker.app", "worker"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -34,7 +35,9 @@ with Publisher() as publisher:
 
 def free_ports(number):
     """A range of ports that nobody listens on."""
-    for first in range(21000, 29000, number):
+    firsts = list(range(21000, 29000, number))
+    random.shuffle(firsts)  # another run may look at the same moment
+    for first in firsts:
         try:
             for port in range(first, first + number):
                 with socket.socket() as probe:

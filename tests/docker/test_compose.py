@@ -133,14 +133,20 @@ def test_flowers_page_lists_our_tasks_in_a_real_browser(compose, tmp_path, wait_
     wait_until(page, timeout=90)
 
 
-def test_a_worker_that_is_stopped_ends_by_itself_and_well(compose):
+def test_a_worker_that_is_stopped_at_work_ends_by_itself_and_fails_nothing(compose, wait_until):
+    given_up = """SELECT count(*) FROM audio_track_history
+                  WHERE to_status = 'FAILED' OR from_status = 'PROCESSING' AND to_status = 'PENDING'"""
+    before, expected = compose.ask(given_up), compose.completed() + 300
+    publish(compose, events(300))
     victim = compose.container("worker")
-    subprocess.run(["docker", "stop", "--time", "50", victim], check=True, capture_output=True)
+    subprocess.run(["docker", "stop", victim], check=True, capture_output=True)  # ten seconds, then it would be killed
     state = json.loads(subprocess.run(["docker", "inspect", victim], check=True, capture_output=True).stdout)[0][
         "State"
     ]
     assert state["ExitCode"] == 0
     subprocess.run(["docker", "start", victim], check=True, capture_output=True)
+    wait_until(lambda: compose.completed() == expected, timeout=60)
+    assert compose.ask(given_up) == before
 
 
 def test_a_backup_that_is_restored_has_what_it_had_and_the_doctor_agrees(compose, wait_until):
