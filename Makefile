@@ -98,6 +98,6 @@ docs-reference: $(STAMP) ## write what the documents quote: the settings table, 
 	$(BIN)/python -m worker.reference schema > docs/audio-processed.schema.json
 	$(BIN)/python -m worker.reference asyncapi > docs/asyncapi.json
 	$(BIN)/python -m worker.reference settings > $(VENV)/settings.md
-	sed -i -e '/^| variable | default /,/^$$/{/^$$/!d}' README.md
-	sed -i -e '/^Every setting is an environment variable/{n;r $(VENV)/settings.md' -e '}' README.md
+	sed -i -e '/^| variable | default /,/^$$/{/^$$/!d}' README.md docs/operations.md
+	sed -i -e '/^Every setting is an environment variable/{n;r $(VENV)/settings.md' -e '}' README.md docs/operations.md
 	$(BIN)/python -m tests.documents.blocks

@@ -13,8 +13,9 @@ ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]
 
 
-def test_the_readmes_settings_table_is_that_of_the_settings_class():
-    assert settings_table() in (ROOT / "README.md").read_text(encoding="utf-8"), "run: make docs-reference"
+@pytest.mark.parametrize("document", ["README.md", "docs/operations.md"])
+def test_the_table_of_settings_is_that_of_the_settings_class(document):
+    assert settings_table() in (ROOT / document).read_text(encoding="utf-8"), "run: make docs-reference"
 
 
 def test_every_sample_event_is_valid_needs_no_cleaning_and_is_a_track_of_its_own():
