@@ -304,8 +304,7 @@ BEGIN
     INTO docs, rates, capped, layered
     FROM (
         SELECT doc_id,
-               CASE WHEN document @@ exact.key_a AND document @@ exact.key_b THEN 9800
-                    WHEN document @@ exact.key_b THEN 9700
+               CASE WHEN document @@ exact.key_b THEN CASE WHEN document @@ exact.key_a THEN 9800 ELSE 9700 END
                     WHEN document @@ exact.key_a THEN 9600
                     WHEN document @@ exact.core_b THEN 9400
                     WHEN document @@ exact.core_a THEN 9300
@@ -383,13 +382,12 @@ BEGIN
                    CASE WHEN document @@ words.words_ab THEN greatest(
                              CASE WHEN document @@ words.words_a
                                   THEN 2000 * least(1, words.size / title_words)
-                                       * CASE WHEN title_words > title_core THEN 0.6 ELSE 1 END END,
-                             CASE WHEN document @@ words.words_b
-                                  THEN 2000 * least(1, words.size / greatest(1, artist_words)) END,
-                             CASE WHEN (document @@ words.words_a) IS NOT TRUE
-                                  THEN 1900 * least(1, words.size
+                                       * CASE WHEN title_words > title_core THEN 0.6 ELSE 1 END
+                                  ELSE 1900 * least(1, words.size
                                        / (title_core + artist_words
-                                          + CASE WHEN title_words > title_core THEN 0.5 ELSE 0 END)) END) + 6500
+                                          + CASE WHEN title_words > title_core THEN 0.5 ELSE 0 END)) END,
+                             CASE WHEN document @@ words.words_b
+                                  THEN 2000 * least(1, words.size / greatest(1, artist_words)) END) + 6500
                         WHEN document @@ words.album THEN 6450
                         WHEN document @@ words.words_abc
                              THEN 5600 + 800 * least(1, words.size / (title_core + artist_words))

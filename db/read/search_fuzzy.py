@@ -21,6 +21,8 @@ __all__ = ["Guess", "guess", "understood"]
 
 _WHOLE = 0.7
 _LONG = 4
+_MANY = 500
+"""Tracks: more than are compared anyway."""
 _MOST_WORDS = 8
 _SHORTEST_NAME = 2
 _FEWEST_INITIALS = 3
@@ -167,9 +169,9 @@ def _abbreviated(words: Sequence[str]) -> list[str]:
 
 def _short_names(meant: Meaning, known: Frequencies) -> str:
     """Return the query for short names with what a lone word may mean: it may mean a word that too many tracks have."""
-    texts = [one.word for one in meant.near]
-    kinds = [(kind, text) for kind in ("1<", "2<") for text in texts if kind != "2<" or len(text) > _LONG]
-    return affordable(word_asked(kind + text, known) for kind, text in kinds)
+    alone = [word_asked(f"1<{near.word}", known) for near in meant.near]
+    longer = [word_asked(f"2<{near.word}", known) for near in meant.near if len(near.word) > _LONG]
+    return affordable([*alone, *(longer if sum(one.reads for one in alone) < _MANY else ())])
 
 
 def understood(found: Guess) -> dict[str, Any]:

@@ -28,7 +28,7 @@ _TIERS: Final[tuple[Match, ...]] = ("exact", "words", "prefix")
 _FUZZY_BELOW: Final = 10
 _WHOLE_POINTS: Final = 8_000
 """From here on a hit is nearly the whole of what was typed: nobody meant something else."""
-_FUZZY_BRANCH, _FUZZY_CAP = 50, 120
+_FUZZY_BRANCH, _FUZZY_CAP = 40, 120
 
 
 @dataclass(frozen=True)
