@@ -91,7 +91,7 @@ def spellings(look_up: LookUp, words: Sequence[str], often: Callable[[str], floa
     if not slips and not long:
         return Looked({}, frozenset())
     latin = {(word if word.isascii() else anyascii(word).lower()).lstrip("=") for word in long}
-    known = [row["word"] for row in look_up({"slips": " ".join(slips), "long": array(latin)})]
+    known = {row["word"] for row in look_up({"slips": " ".join(slips), "long": array(latin)})}
     found = {}
     right = frozenset(words).intersection(known)
     for typed in words:

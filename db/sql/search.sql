@@ -30,4 +30,4 @@ SELECT * FROM search_meant(%(asked)s, %(seen)s, %(excluded)s, %(narrow)s, %(bran
 
 -- name: spellings
 -- Words of the dictionary that are one slip away from what was typed, or share many of its trigrams.
-SELECT DISTINCT search_spellings(%(slips)s, %(long)s) AS word
+SELECT search_spellings(%(slips)s, %(long)s) AS word
