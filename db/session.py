@@ -4,7 +4,7 @@ import math
 import random
 import select
 import time
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import psycopg2
 from psycopg2.extensions import (
@@ -34,6 +34,10 @@ class Session(connection):
     settings: str | None = None
     """SET LOCAL statements for every transaction, where the settings could not be given when connecting."""
     watchdog: Watchdog
+    keeps_statements: ClassVar[bool] = True
+    """False once a pooler has shown itself by not having what was prepared."""
+    prepared: set[str] | None = None
+    """The names of what was prepared in this session; None where the next transaction may be in another one."""
 
     @property
     def idle_seconds(self) -> float:
@@ -152,6 +156,8 @@ class Connector:
         if self._options_refused or not self._in_force(session):
             session.settings = self._set_local
             session.cursor_factory = _CarefulCursor
+        elif Session.keeps_statements:
+            session.prepared = set()
         return session
 
     def _connect_somehow(self) -> Session:

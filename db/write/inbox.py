@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
+from db.prepared import fetch_planned
 from db.statements import Connection, fetch_all, fetch_one, run, statements, uuid_array
 
 _SQL = statements("inbox")
@@ -24,8 +25,9 @@ def store_events(conn: Connection, rows: Iterable[bytes]) -> set[UUID]:
 
     Each row is a JSON object with event_id, audio_id, occurred_at, audio_path and payload.
     """
-    events = b"[" + b",".join(rows) + b"]"
-    return {row["event_id"] for row in fetch_all(conn, _SQL["store_events"], {"events": events.decode()})}
+    given = list(rows)
+    params = {"events": (b"[" + b",".join(given) + b"]").decode()}
+    return {row["event_id"] for row in fetch_planned(conn, [_SQL["store_events"]], params, rows=len(given))}
 
 
 def mark_not_enqueued(conn: Connection, event_ids: Sequence[UUID]) -> None:
@@ -40,7 +42,9 @@ def open_payloads(conn: Connection, event_ids: Sequence[UUID]) -> list[dict[str,
 
 def waiting_events(conn: Connection, audio_ids: Sequence[UUID]) -> list[UUID]:
     """Return the open events of tracks that were just settled: they arrived while the tracks were held."""
-    return [row["event_id"] for row in fetch_all(conn, _SQL["waiting_events"], {"audio_ids": uuid_array(audio_ids)})]
+    params = {"audio_ids": uuid_array(audio_ids)}
+    waiting = fetch_planned(conn, [_SQL["waiting_events"]], params, rows=len(audio_ids))
+    return [row["event_id"] for row in waiting]
 
 
 def settle_stale(conn: Connection, event_ids: Sequence[UUID]) -> None:

@@ -7,8 +7,9 @@ from anyascii import anyascii
 from pydantic_core import to_json
 
 from db.folding import FOLDING_VERSION
+from db.prepared import run_planned
 from db.search_document import build
-from db.statements import Connection, run, statements
+from db.statements import Connection, statements
 
 _COPIED = ("id", "title", "artist", "album", "genre", "year", "duration", "format", "audio_path")
 
@@ -39,7 +40,7 @@ def index_tracks(conn: Connection, tracks: Sequence[Mapping[str, Any]]) -> None:
         "words": _dictionary(words),
     }
     sql = statements("search_index")
-    run(conn, f"{sql['upsert_documents']};\n{sql['add_words']}", parameters)
+    run_planned(conn, [sql["upsert_documents"], sql["add_words"]], parameters, rows=len(tracks))
 
 
 def _dictionary(words: Iterable[str]) -> str:

@@ -11,13 +11,14 @@ from uuid import UUID
 from pydantic_core import to_json
 
 from db.limits import ERROR_MESSAGE_MAX, cut
+from db.prepared import fetch_planned
 from db.statements import Connection, fetch_all, fetch_one, run, statements, uuid_array
 from db.write.search_index import index_tracks
 
 _SQL = statements("transitions")
 
-# One round trip; the second statement still sees what was committed while the first waited for its locks.
-_LOCK_AND_CLAIM = f"{_SQL['lock_tracks_of_events'].rstrip().removesuffix(';')};\n{_SQL['claim']}"
+# The claim still sees what was committed while the statement before it waited for its locks.
+_LOCK_AND_CLAIM = (_SQL["lock_tracks_of_events"], _SQL["claim"])
 
 RETRIES_IN_MEMORY_SECONDS = 60.0
 """Retries due within this time are worth a message with a countdown; the sweeper enqueues the others when due."""
@@ -70,7 +71,7 @@ def claim(conn: Connection, event_ids: Sequence[UUID], *, token: UUID, lease_sec
     Of several events for one track only the newest claims it.
     """
     params = {"event_ids": uuid_array(event_ids), "token": token, "lease_seconds": lease_seconds, "owner": owner}
-    return [Claim(**row) for row in fetch_all(conn, _LOCK_AND_CLAIM, params)]
+    return [Claim(**row) for row in fetch_planned(conn, _LOCK_AND_CLAIM, params, rows=len(event_ids))]
 
 
 def commit_with_the_next(conn: Connection) -> None:
@@ -89,7 +90,7 @@ def complete(conn: Connection, items: Sequence[Mapping[str, Any]], *, token: UUI
     twice. Metadata, inbox and read model change together, in the caller's transaction.
     """
     params = {"items": to_json(items).decode(), "token": token}
-    refused = {row["id"] for row in fetch_all(conn, _SQL["complete"], params)}
+    refused = {row["id"] for row in fetch_planned(conn, [_SQL["complete"]], params, rows=len(items))}
     done = {item["id"] for item in items} - refused
     index_tracks(conn, [item for item in items if item["id"] in done])
     return done
