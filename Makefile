@@ -92,7 +92,7 @@ docs: $(STAMP) ## build the documentation site into site/
 	@if command -v npm > /dev/null; then \
 		cd $(VENV) && npm pack --silent mermaid@11 && tar -xzOf mermaid-11.*.tgz package/dist/mermaid.min.js > ../site/assets/mermaid.min.js \
 		&& rm mermaid-11.*.tgz; \
-	else echo "no npm here: the diagrams' script is not in site/, readers' browsers load it from unpkg.com"; fi
+	else echo "no npm here: the diagrams' script is not in site/, readers' browsers load it from the network"; fi
 
 docs-reference: $(STAMP) ## write what the documents quote: the settings table, the event's schema, AsyncAPI, example files
 	$(BIN)/python -m worker.reference schema > docs/audio-processed.schema.json

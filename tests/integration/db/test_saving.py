@@ -18,6 +18,7 @@ from db import (
     save_audio_metadata,
     save_audio_metadata_batch,
 )
+from db.prepared import FEW
 from tests.tracks import AUDIO_PATH, FULL_METADATA, everything, findable, query, saved, track_in, transitions_of
 
 WALK = [(None, "PENDING"), ("PENDING", "PROCESSING"), ("PROCESSING", "COMPLETED")]
@@ -153,10 +154,10 @@ def test_a_batch_is_saved_whole_and_names_its_tracks_in_order(conn):
 
 
 def test_a_batch_takes_the_same_few_statements_however_large(conn, sent):
-    save_audio_metadata_batch(conn, [item()])
-    for_one = len(sent)
-    save_audio_metadata_batch(conn, [item(title=f"T{n}") for n in range(100)])
-    assert len(sent) == 2 * for_one <= 2 * 8
+    save_audio_metadata_batch(conn, [item(title=f"T{n}") for n in range(FEW + 1)])
+    for_some = len(sent)
+    save_audio_metadata_batch(conn, [item(title=f"T{n}") for n in range(10 * FEW)])
+    assert len(sent) == 2 * for_some <= 2 * 8
 
 
 def test_a_batch_with_one_wrong_item_saves_nothing_and_names_it(conn):
