@@ -86,7 +86,7 @@ def main() -> None:
     print("|---|" + "---:|" * (3 + len(_TABLES)))
     with servers() as bench:
         _events(bench, "one message an event", tonearm_single, 2_000)
-        _events(bench, "batches of 500", tonearm_batch, 40_000)
+        _events(bench, "batches of 1,000", tonearm_batch, 40_000)
 
 
 if __name__ == "__main__":

@@ -145,13 +145,13 @@ class Publisher:
             self._open()
 
     def publish_many(
-        self, events: Iterable[Mapping[str, Any] | AudioProcessed], *, batch_size: int = 500
+        self, events: Iterable[Mapping[str, Any] | AudioProcessed], *, batch_size: int = BATCH_MAX
     ) -> list[Receipt]:
         """Publish many events in batch messages; one receipt each, in order. Invalid ones are kept and reported."""
         return list(self.publish_stream(events, batch_size=batch_size))
 
     def publish_stream(
-        self, events: Iterable[Mapping[str, Any] | AudioProcessed], *, batch_size: int = 500
+        self, events: Iterable[Mapping[str, Any] | AudioProcessed], *, batch_size: int = BATCH_MAX
     ) -> Iterator[Receipt]:
         """Publish as many events as there are, as publish_many does, with one batch in memory at a time.
 
@@ -176,7 +176,8 @@ class Publisher:
         new = set(good)
         if self._pool is not None:
             with self._pool.transaction() as conn:
-                new = inbox.store_events(conn, (event.inbox_row() for event in good.values())) if good else set()
+                if good:
+                    new -= inbox.store_events(conn, (event.inbox_row() for event in good.values()))
                 if bad:
                     inbox.reject(conn, [(error.raw, error.reasons) for error in bad])
                 if also is not None:
@@ -268,6 +269,7 @@ def _store(conn: Connection, event: Event | InvalidEventError) -> Receipt:
     """Store an event in the caller's own transaction; one that is invalid leaves no trace there."""
     if isinstance(event, InvalidEventError):
         return Receipt(None, None, errors=tuple(event.reasons))
-    new = inbox.store_events(conn, [event.inbox_row()])
-    inbox.mark_not_enqueued(conn, list(new))
-    return Receipt(event.event_id, event.audio_id, stored=True, duplicate=not new)
+    known = inbox.store_events(conn, [event.inbox_row()])
+    if not known:
+        inbox.mark_not_enqueued(conn, [event.event_id])
+    return Receipt(event.event_id, event.audio_id, stored=True, duplicate=bool(known))

@@ -1,5 +1,6 @@
 -- name: store_events
--- Store events in the inbox and begin the tracks they are the first of; what is known already stays as it is.
+-- Store events in the inbox and begin the tracks they are the first of; what is known already stays as it is, and is
+-- returned: next to nothing.
 -- Both inserts go in key order, so that concurrent publishers of the same events cannot deadlock.
 WITH event AS MATERIALIZED (
     SELECT * FROM json_to_recordset(%(events)s::json)
@@ -16,7 +17,7 @@ WITH event AS MATERIALIZED (
     ORDER BY audio_id, occurred_at DESC, event_id DESC
     ON CONFLICT (id) DO NOTHING
 )
-SELECT event_id FROM stored;
+SELECT event_id FROM event EXCEPT SELECT event_id FROM stored;
 
 -- name: not_enqueued
 -- Note that the broker did not take these events' message: the next sweep enqueues them without a grace.

@@ -21,7 +21,7 @@ class DueEvent(NamedTuple):
 
 
 def store_events(conn: Connection, rows: Iterable[bytes]) -> set[UUID]:
-    """Store events, and their tracks as PENDING where they are new; return the ids that were not known before.
+    """Store events, and their tracks as PENDING where they are new; return the ids that were known before.
 
     Each row is a JSON object with event_id, audio_id, occurred_at, audio_path and payload.
     """
