@@ -118,7 +118,7 @@ def latin(text: str) -> str:
     return " ".join(part for chunk in romanized(text) for part in chunk[1:] or chunk)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def _chunk(text: str) -> Chunk | None:
     """Return the words of what stands between two spaces; None where there is nothing but punctuation."""
     same = _AND.get(text)

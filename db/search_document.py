@@ -212,12 +212,12 @@ def _latin(text: str, folded: Name, words: list[str]) -> list[str]:
     return [f"{word}:{_REST_AT} " for word in latin] + [f"'={exact_key(key)}':{_REST_AT} "]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def _artist(text: str) -> _Field:
     return _field(text, _ARTIST_AT, "B", layered=True)
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=1024)
 def _album(text: str) -> _Field:
     return _field(text, _ALBUM_AT, "C", layered=False)
 
