@@ -64,7 +64,7 @@ class Coalescer:
         self._task, self._consumer = task, consumer
         self._waiting: deque[tuple[float, Any]] = deque()
         self._jobs = 0
-        self._extra: set[str] = set()
+        self._extra: dict[str, Any] = {}
         self._timer: Any = None
 
     def take(self, request: Any) -> None:
@@ -83,8 +83,9 @@ class Coalescer:
         """
         on_redis = self._consumer.connection.transport.driver_type == "redis"
         if on_redis and len(self._extra) < FULL * self._processes():
+            # Kept with the message: after a reconnect the limit is another connection's, which was never raised for it.
+            self._extra[request.id] = self._consumer.qos
             self._consumer.qos.increment_eventually()
-            self._extra.add(request.id)
 
     def _processes(self) -> int:
         return int(self._consumer.pool.num_processes)
@@ -149,9 +150,8 @@ class Coalescer:
     def _finish(self, taken: Sequence[Any]) -> None:
         self._jobs -= 1
         for request in taken:
-            if request.id in self._extra:
-                self._extra.remove(request.id)
-                self._consumer.qos.decrement_eventually()
+            if (qos := self._extra.pop(request.id, None)) is not None:
+                qos.decrement_eventually()
         self._hand_on()
 
     def _settle(self, requests: Sequence[Any], together: Together, seconds: float) -> None:
